@@ -1,0 +1,1 @@
+"""What is measured: tasks, datasets, prompts, models, metrics, the ledger, evaluation and evidence."""

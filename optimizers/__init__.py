@@ -1,0 +1,1 @@
+"""What searches: the search space, proposers, demonstrations, racing and the loop."""

@@ -1,0 +1,1 @@
+"""Who may ask, and when: the registry, the jobs and the `whet` command."""

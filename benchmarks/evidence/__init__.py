@@ -1,0 +1,1 @@
+"""Evidence: intervals, paired differences and their tests."""

@@ -1,0 +1,1 @@
+"""Language models behind one seam, `LanguageModel.complete`, and the wrappers of the same shape."""

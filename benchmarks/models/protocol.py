@@ -1,0 +1,128 @@
+"""The one seam between whet and every language model.
+
+Everything that answers prompts has the shape of `LanguageModel`, and so has everything that is put around it:
+
+    Recorded( Retrying( Metered( Throttled( Direct ) ) ) )
+    ledger    retries   budget   concurrency  the wire
+
+A model answers with a value: a `Completion`, or a `Failure` that says whether the same request would meet it again.
+Mistakes that concern the endpoint as a whole (a wrong key, an address that answers HTML) are exceptions
+(`benchmarks.errors.EndpointError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+ParameterValue = str | int | float | bool | None | list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One chat message. `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to a model: the rendered messages and the decoding parameters.
+
+    `repeat` counts repeated draws of the same question. `prompt_digest` and `example_id` say what was rendered; they
+    are provenance, not part of what is asked.
+    """
+
+    messages: tuple[Message, ...]
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    repeat: int = 0
+    prompt_digest: str = ""
+    example_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one call took. Tokens as the endpoint counted them (estimated where it does not say); `cost_usd` is None
+    when no price is known."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A model's reply. `truncated` means the endpoint cut it off at max_tokens. `latency_s` is the time of the
+    answering attempt. `lost_attempts` counts earlier attempts that may have been billed although no reply came."""
+
+    text: str
+    usage: Usage
+    truncated: bool = False
+    latency_s: float = 0.0
+    lost_attempts: int = 0
+
+
+class FailureKind(StrEnum):
+    """Why there is no reply. The first group passes by itself (transient); the second would be met again."""
+
+    RATE_LIMITED = "rate_limited"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server_error"
+    CONNECTION = "connection"
+    GARBLED = "garbled"
+
+    CONTEXT_TOO_LONG = "context_too_long"
+    CONTENT_FILTER = "content_filter"
+    REJECTED = "rejected"
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed later. Transient failures are retried, then the row is missing;
+        the others score 0 and are counted."""
+        return self not in (FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.REJECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """No reply, and why. `detail` is for people and never holds a key. `retry_after_s` is what the endpoint asked
+    for. `maybe_billed` says that the request may have been answered, and charged, although the reply was lost.
+    `lost_attempts` counts such attempts, this one included."""
+
+    kind: FailureKind
+    detail: str
+    retry_after_s: float | None = None
+    maybe_billed: bool = False
+    lost_attempts: int = 0
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Under which name replies are kept: `endpoint` is the operator's name for it, else the normalised api_base;
+    `model` is the name the endpoint knows the model by."""
+
+    endpoint: str
+    model: str
+
+
+class LanguageModel(Protocol):
+    """Anything that answers a request.
+
+    Invariants: `complete` never raises for what can happen to one request (that is a `Failure`); it raises
+    `EndpointError` when no request can succeed, and `asyncio.CancelledError` passes through untouched. It may be
+    called concurrently within one event loop. `close` may be called twice.
+    """
+
+    identity: ModelIdentity
+
+    async def complete(self, request: Request) -> Completion | Failure:
+        """The reply to `request`, or why there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Releases connections and writes out what is pending."""
+        ...
