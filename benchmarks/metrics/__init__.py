@@ -1,1 +1,1 @@
-"""Metrics: what an answer is (extraction), what it is worth (scoring), and what many are worth together (aggregation)."""
+"""Metrics: taking the answer out of a reply, scoring it, and aggregating many."""
