@@ -67,13 +67,17 @@ class Completion:
 
 
 class FailureKind(StrEnum):
-    """Why there is no reply. The first group passes by itself (transient); the second would be met again."""
+    """Why there is no reply. The first group is no fault of the request (transient); the second would be met again.
+
+    `UNAFFORDABLE` means that the budget had no room for the attempt, which did not leave.
+    """
 
     RATE_LIMITED = "rate_limited"
     TIMEOUT = "timeout"
     SERVER_ERROR = "server_error"
     CONNECTION = "connection"
     GARBLED = "garbled"
+    UNAFFORDABLE = "unaffordable"
 
     CONTEXT_TOO_LONG = "context_too_long"
     CONTENT_FILTER = "content_filter"
@@ -81,8 +85,8 @@ class FailureKind(StrEnum):
 
     @property
     def transient(self) -> bool:
-        """Whether the same request may succeed later. Transient failures are retried, then the row is missing;
-        the others score 0 and are counted."""
+        """Whether the same request may succeed at another time. Such a row is missing, after retries; the others
+        score 0 and are counted."""
         return self not in (FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.REJECTED)
 
 

@@ -1,0 +1,1 @@
+"""The ledger: every model call ever paid for, kept before it is used."""

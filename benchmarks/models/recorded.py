@@ -1,0 +1,92 @@
+"""The ledger as a wrapper: what was asked before is not asked again, and every reply is kept before it is used."""
+
+from __future__ import annotations
+
+import asyncio
+
+from benchmarks.budget import Budget
+from benchmarks.ledger.protocol import Entry, Ledger, Occasion, ledger_key
+from benchmarks.models.prices import Tariff
+from benchmarks.models.protocol import Completion, Failure, LanguageModel, ModelIdentity, Request
+
+
+class Recorded:
+    """Answers from the ledger where it can.
+
+    `mark` is the ledger's mark at the job's first start. A hit at or below it is free. A later one was paid for by
+    this job before it was interrupted (or by another job meanwhile), and is charged once, as if it were paid now:
+    so the same decisions find the same budget left, however often the job was interrupted.
+    """
+
+    def __init__(
+        self,
+        inner: LanguageModel,
+        *,
+        ledger: Ledger,
+        occasion: Occasion,
+        mark: int,
+        budget: Budget,
+        tariff: Tariff,
+    ) -> None:
+        self.inner = inner
+        self._ledger = ledger
+        self._occasion = occasion
+        self._mark = mark
+        self._budget = budget
+        self._tariff = tariff
+        self._charged: set[bytes] = set()
+        self._under_way: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The inner model's identity."""
+        return self.inner.identity
+
+    async def complete(self, request: Request) -> Completion | Failure:
+        """The kept reply to `request`, else the inner model's, kept. Passing failures are not kept.
+
+        A request whose twin is under way waits for the twin's reply.
+        """
+        key = ledger_key(self._occasion, self.identity, request)
+        twin = self._under_way.get(key)
+        if twin is not None:
+            reply = await asyncio.shield(twin)
+            self._budget.charge_hit()
+            return reply
+        answering = asyncio.ensure_future(self._answer(key, request))
+        self._under_way[key] = answering
+        try:
+            return await answering
+        finally:
+            del self._under_way[key]
+
+    async def _answer(self, key: bytes, request: Request) -> Completion | Failure:
+        known = await self._ledger.find(key)
+        if known is not None:
+            self._charge(key, known, request)
+            return known.reply
+        reply = await self.inner.complete(request)
+        if isinstance(reply, Failure) and reply.kind.transient:
+            return reply
+        self._charged.add(key)
+        entry = Entry(
+            key=key,
+            reply=reply,
+            occasion=self._occasion,
+            model=self.identity,
+            prompt_digest=request.prompt_digest,
+            example_id=request.example_id,
+            repeat=request.repeat,
+        )
+        return (await self._ledger.keep(entry)).reply
+
+    def _charge(self, key: bytes, entry: Entry, request: Request) -> None:
+        if entry.sequence <= self._mark or key in self._charged:
+            self._budget.charge_hit()
+        else:
+            self._charged.add(key)
+            self._budget.charge(self._tariff.replayed(request, entry.reply))
+
+    async def close(self) -> None:
+        """Closes the inner model; the ledger belongs to the caller."""
+        await self.inner.close()

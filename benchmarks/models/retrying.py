@@ -1,0 +1,77 @@
+"""Retries as a wrapper: what passes by itself is waited for, what would be met again is not repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
+
+MAX_RETRY_AFTER_S = 120.0
+"""A longer Retry-After than this is cut, lest one reply header stalls a job for hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to keep trying: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
+
+    The wait before attempt k+1 is uniform in [0, min(longest_s, first_s * 2^(k-1))], or what Retry-After asks for, if
+    that is longer. While an endpoint has never answered, only `attempts_at_first` tries are made to connect to it, so
+    that a mistyped address is reported at once.
+    """
+
+    attempts: int = 6
+    attempts_at_first: int = 2
+    first_s: float = 0.5
+    longest_s: float = 20.0
+
+
+class Retrying:
+    """Repeats attempts that failed for a passing reason."""
+
+    def __init__(
+        self,
+        inner: LanguageModel,
+        *,
+        patience: Patience,
+        rng: random.Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.inner = inner
+        self._patience = patience
+        self._rng = rng
+        self._sleep = sleep
+        self._has_answered = False
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The inner model's identity."""
+        return self.inner.identity
+
+    async def complete(self, request: Request) -> Completion | Failure:
+        """The first answer that is not a passing failure, else the last failure; lost attempts are counted in it."""
+        lost = 0
+        attempt = 0
+        while True:
+            attempt += 1
+            reply = await self.inner.complete(request)
+            if isinstance(reply, Completion) or not reply.kind.transient:
+                self._has_answered = True
+                return replace(reply, lost_attempts=lost)
+            lost += reply.maybe_billed
+            if reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply):
+                return replace(reply, lost_attempts=lost)
+            longest = min(self._patience.longest_s, self._patience.first_s * 2 ** (attempt - 1))
+            asked_for = min(reply.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
+            await self._sleep(max(asked_for, self._rng.uniform(0, longest)))
+
+    def _attempts(self, failure: Failure) -> int:
+        if failure.kind is FailureKind.CONNECTION and not self._has_answered:
+            return self._patience.attempts_at_first
+        return self._patience.attempts
+
+    async def close(self) -> None:
+        """Closes the inner model."""
+        await self.inner.close()

@@ -1,0 +1,1 @@
+"""Prompts: templates, delimiter families, layouts, and the immutable prompt that is scored and served."""
