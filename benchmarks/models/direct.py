@@ -103,6 +103,9 @@ class Direct:
             latency_s=time.perf_counter() - started,
         )
 
+    async def withdraw(self) -> None:
+        """Nothing waits here."""
+
     async def close(self) -> None:
         """Closes the connections."""
         if self._session is not None:

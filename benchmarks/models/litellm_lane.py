@@ -129,6 +129,9 @@ class LiteLlm:
     def _said(self, error: Any) -> str:
         return redact(" ".join(str(error).split())[:300], self.api_key)
 
+    async def withdraw(self) -> None:
+        """Nothing waits here."""
+
     async def close(self) -> None:
         """Closes the connections that LiteLLM keeps."""
         if self._library is not None:

@@ -39,6 +39,10 @@ class Metered:
             await self.budget.settle(bound, charge)
         return reply
 
+    async def withdraw(self) -> None:
+        """Passes on."""
+        await self.inner.withdraw()
+
     async def close(self) -> None:
         """Closes the inner model."""
         await self.inner.close()

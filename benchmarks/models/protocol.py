@@ -121,12 +121,20 @@ class LanguageModel(Protocol):
     called concurrently within one event loop. `close` may be called twice.
     """
 
-    identity: ModelIdentity
+    @property
+    def identity(self) -> ModelIdentity:
+        """Under which name replies are kept."""
+        ...
 
     async def complete(self, request: Request) -> Completion | Failure:
         """The reply to `request`, or why there is none."""
         ...
 
+    async def withdraw(self) -> None:
+        """Lets no waiting request leave any more, and returns once those under way are answered, kept or given up,
+        which takes a few seconds at most. The model can be used again afterwards."""
+        ...
+
     async def close(self) -> None:
-        """Releases connections and writes out what is pending."""
+        """Releases connections."""
         ...

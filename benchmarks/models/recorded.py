@@ -9,6 +9,8 @@ from benchmarks.ledger.protocol import Entry, Ledger, Occasion, ledger_key
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, LanguageModel, ModelIdentity, Request
 
+GRACE_S = 5.0
+
 
 class Recorded:
     """Answers from the ledger where it can.
@@ -51,14 +53,19 @@ class Recorded:
         twin = self._under_way.get(key)
         if twin is not None:
             reply = await asyncio.shield(twin)
-            self._budget.charge_hit()
+            if isinstance(reply, Completion) or not reply.kind.transient:
+                self._budget.charge_hit()
             return reply
         answering = asyncio.ensure_future(self._answer(key, request))
         self._under_way[key] = answering
-        try:
-            return await answering
-        finally:
-            del self._under_way[key]
+        answering.add_done_callback(lambda done: self._arrived(key, done))
+        # Whoever asks may be cancelled; a request that has left is seen through, because its reply is paid for.
+        return await asyncio.shield(answering)
+
+    def _arrived(self, key: bytes, answering: asyncio.Future[Completion | Failure]) -> None:
+        del self._under_way[key]
+        if not answering.cancelled():
+            answering.exception()  # Marks it as seen, should nobody be waiting any more.
 
     async def _answer(self, key: bytes, request: Request) -> Completion | Failure:
         known = await self._ledger.find(key)
@@ -86,6 +93,16 @@ class Recorded:
         else:
             self._charged.add(key)
             self._budget.charge(self._tariff.replayed(request, entry.reply))
+
+    async def withdraw(self) -> None:
+        """Gives requests under way `GRACE_S` seconds to be answered and kept, and gives the rest up."""
+        await self.inner.withdraw()
+        if self._under_way:
+            _, late = await asyncio.wait(list(self._under_way.values()), timeout=GRACE_S)
+            for answering in late:
+                answering.cancel()
+            if late:
+                await asyncio.wait(late)
 
     async def close(self) -> None:
         """Closes the inner model; the ledger belongs to the caller."""

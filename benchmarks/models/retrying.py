@@ -44,6 +44,7 @@ class Retrying:
         self._rng = rng
         self._sleep = sleep
         self._has_answered = False
+        self._withdrawals = 0
 
     @property
     def identity(self) -> ModelIdentity:
@@ -54,6 +55,7 @@ class Retrying:
         """The first answer that is not a passing failure, else the last failure; lost attempts are counted in it."""
         lost = 0
         attempt = 0
+        withdrawals = self._withdrawals
         while True:
             attempt += 1
             reply = await self.inner.complete(request)
@@ -66,11 +68,18 @@ class Retrying:
             longest = min(self._patience.longest_s, self._patience.first_s * 2 ** (attempt - 1))
             asked_for = min(reply.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
             await self._sleep(max(asked_for, self._rng.uniform(0, longest)))
+            if withdrawals != self._withdrawals:
+                raise asyncio.CancelledError
 
     def _attempts(self, failure: Failure) -> int:
         if failure.kind is FailureKind.CONNECTION and not self._has_answered:
             return self._patience.attempts_at_first
         return self._patience.attempts
+
+    async def withdraw(self) -> None:
+        """Lets no further attempt follow a wait."""
+        self._withdrawals += 1
+        await self.inner.withdraw()
 
     async def close(self) -> None:
         """Closes the inner model."""

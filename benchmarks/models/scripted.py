@@ -40,5 +40,8 @@ class Scripted:
             latency_s=self.latency_s,
         )
 
+    async def withdraw(self) -> None:
+        """Nothing waits here."""
+
     async def close(self) -> None:
         """Nothing to release."""

@@ -1,0 +1,1 @@
+"""Evaluation: prompts on examples, one rollout each."""

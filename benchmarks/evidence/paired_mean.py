@@ -1,0 +1,28 @@
+"""The paired test for scores between 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.evidence.inversion import paired_difference
+from benchmarks.evidence.records import PairedDifference
+from benchmarks.evidence.student import student_limits, student_p
+
+
+def paired_t(winner: Sequence[float], baseline: Sequence[float], level: float = 0.95) -> PairedDifference:
+    """The mean difference of scores in [0, 1], with Student's paired t test and the interval that inverts it.
+
+    The two sequences run in parallel over at least one row; `level` is in (0, 1). Where the rows are few or differ
+    almost alike, p and interval are widened to what the number of rows allows (`benchmarks.evidence.student`), so p is
+    never 0 and the interval never without width.
+    """
+    differences = np.array([ours - theirs for ours, theirs in zip(winner, baseline, strict=True)])
+    n = differences.size
+    mean = float(differences.mean())
+    standard_error = float(differences.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    low, high = student_limits(mean, standard_error, degrees=n - 1, n=n, level=level, lowest=-1.0)
+    p = student_p(mean, standard_error, degrees=n - 1, n=n)
+    return paired_difference(mean=mean, low=low, high=high, p=p, n=n, test="paired t", level=level)

@@ -1,0 +1,141 @@
+"""From a model's name to a model: which lane it takes, under which identity its replies are kept, what it costs."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from benchmarks.budget import Budget, Caps
+from benchmarks.errors import TaskError
+from benchmarks.ledger.protocol import Ledger, Occasion
+from benchmarks.models.metered import Metered
+from benchmarks.models.prices import Price, Tariff, listed_price
+from benchmarks.models.protocol import LanguageModel, ModelIdentity
+from benchmarks.models.recorded import Recorded
+from benchmarks.models.retrying import Patience, Retrying
+from benchmarks.models.throttled import Throttled
+
+DIRECT_PREFIXES = ("hosted_vllm/", "openai/")
+"""Providers that speak OpenAI's protocol themselves, given an api_base."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a model is served and under which terms.
+
+    `name` is `hosted_vllm/<model>` or `openai/<model>` with an `api_base` for the direct lane, any `provider/<model>`
+    for LiteLLM. `api_key_env` names the environment variable that holds the key. `identity` replaces the address in
+    the ledger's key, for endpoints whose address changes.
+    """
+
+    name: str
+    api_base: str | None = None
+    api_key_env: str | None = None
+    identity: str | None = None
+    max_concurrency: int = 16
+    timeout_s: float = 120.0
+    price: Price | None = None
+
+    @property
+    def direct(self) -> bool:
+        """Whether the model is reached over the direct lane."""
+        return self.api_base is not None and ("/" not in self.name or self.name.startswith(DIRECT_PREFIXES))
+
+    @property
+    def served_name(self) -> str:
+        """The name that the endpoint knows the model by."""
+        prefix = next((p for p in DIRECT_PREFIXES if self.direct and self.name.startswith(p)), "")
+        return self.name.removeprefix(prefix)
+
+    @property
+    def model_identity(self) -> ModelIdentity:
+        """Under which name replies are kept."""
+        endpoint = self.identity or (normalised(self.api_base) if self.api_base else "litellm")
+        return ModelIdentity(endpoint=endpoint, model=self.served_name)
+
+
+def normalised(api_base: str) -> str:
+    """An address without what does not change where it leads: case of scheme and host, trailing slash, credentials."""
+    parts = urlsplit(api_base.strip())
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return urlunsplit((parts.scheme.lower(), f"{parts.hostname or ''}{port}", parts.path.rstrip("/"), "", ""))
+
+
+def tariff_for(endpoint: Endpoint, caps: Caps) -> Tariff:
+    """What calls to `endpoint` cost: the given price, else LiteLLM's offline list; servers of one's own are free.
+
+    Raises TaskError if there is a dollar cap and no price.
+    """
+    price = endpoint.price or listed_price(endpoint.name)
+    if price is None and endpoint.name.startswith("hosted_vllm/"):
+        price = Price(prompt_usd_per_million=0.0, completion_usd_per_million=0.0)
+    if price is None and caps.usd is not None:
+        raise TaskError(
+            f"There is a cap of {caps.usd:g} USD but no known price for '{endpoint.name}'. Set model.prices: "
+            "{prompt_usd_per_million: …, completion_usd_per_million: …}, or cap calls or tokens instead."
+        )
+    return Tariff(price=price)
+
+
+def api_key(endpoint: Endpoint, environment: Mapping[str, str]) -> str | None:
+    """The key for `endpoint`. Raises TaskError if the variable it names is not set."""
+    if endpoint.api_key_env is None:
+        return None
+    key = environment.get(endpoint.api_key_env)
+    if not key:
+        raise TaskError(
+            f"model.api_key_env names {endpoint.api_key_env}, which is not set. Set it: export {endpoint.api_key_env}=…"
+        )
+    return key
+
+
+def wire(endpoint: Endpoint, tariff: Tariff, environment: Mapping[str, str] = os.environ) -> LanguageModel:
+    """The model itself, without wrappers. Raises TaskError if what it needs is missing."""
+    key = api_key(endpoint, environment)
+    if endpoint.direct and endpoint.api_base is not None:
+        from benchmarks.models.direct import Direct  # noqa: PLC0415 - aiohttp takes half a second
+
+        return Direct(
+            identity=endpoint.model_identity,
+            api_base=endpoint.api_base.strip().rstrip("/"),
+            model=endpoint.served_name,
+            tariff=tariff,
+            api_key=key,
+            timeout_s=endpoint.timeout_s,
+        )
+    if endpoint.name.startswith("hosted_vllm/"):
+        raise TaskError(f"model '{endpoint.name}' needs model.api_base, such as http://localhost:8000/v1.")
+    from benchmarks.models.litellm_lane import LiteLlm  # noqa: PLC0415
+
+    return LiteLlm(
+        identity=endpoint.model_identity,
+        model=endpoint.name,
+        tariff=tariff,
+        api_base=endpoint.api_base,
+        api_key=key,
+        timeout_s=endpoint.timeout_s,
+    )
+
+
+def wrapped(
+    model: LanguageModel,
+    *,
+    max_concurrency: int,
+    tariff: Tariff,
+    budget: Budget,
+    ledger: Ledger,
+    occasion: Occasion,
+    mark: int,
+    patience: Patience | None = None,
+    seed: int = 0,
+) -> LanguageModel:
+    """`model` behind the wrappers: ledger, retries, budget, concurrency."""
+    metered = Metered(inner=Throttled(model, max_concurrency), budget=budget, tariff=tariff)
+    retrying = Retrying(metered, patience=patience or Patience(), rng=random.Random(seed))
+    return Recorded(retrying, ledger=ledger, occasion=occasion, mark=mark, budget=budget, tariff=tariff)

@@ -1,0 +1,306 @@
+"""The schema of a task, one for file, command line and REST; unknown fields are refused with the nearest known name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from rapidfuzz import process
+
+from benchmarks.errors import TaskError
+from benchmarks.models.protocol import ParameterValue
+from benchmarks.prompts.delimiters import NAMES as DELIMITERS
+from benchmarks.prompts.layout import PLACEMENTS, STYLES
+
+PROPOSERS = ("given", "grammar")
+SELECTORS = ("random", "balanced", "nearest")
+MOST_DEMONSTRATIONS = 64
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Share = Annotated[float, Field(ge=0)]
+
+
+class DataSection(_Section):
+    """Where the rows are: one `path` to be split, or given files for the three splits, or inline `rows`."""
+
+    path: str | None = None
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    rows: list[dict[str, Any]] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSection:
+        given = self.train is not None or self.validation is not None or self.test is not None
+        if (self.path is not None) + (self.rows is not None) + given != 1:
+            raise ValueError("give exactly one of: path; rows; or validation and test (and train) files")
+        if given and (self.validation is None or self.test is None):
+            raise ValueError("given split files need at least validation and test")
+        return self
+
+
+class SplitSection(_Section):
+    """How rows from one source are divided: numbers up to 1 are fractions, integers above are counts."""
+
+    train: Share = 0.2
+    validation: Share = 0.4
+    test: Share = 0.4
+    seed: int = 0
+    near_duplicates: Literal["warn", "group"] = "warn"
+
+
+class MessageSection(_Section):
+    """One chat message of a prompt; `content` is a template with `{{variables}}`."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class PromptSection(_Section):
+    """The baseline: an instruction that whet lays out, or complete messages, taken as they are."""
+
+    instruction: str | None = None
+    messages: list[MessageSection] | None = Field(default=None, min_length=1)
+    delimiters: str | None = None
+    placement: str | None = None
+    answer_marker: str | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PromptSection:
+        if (self.instruction is None) == (self.messages is None):
+            raise ValueError("give either instruction or messages")
+        if self.messages is not None and (self.delimiters or self.placement):
+            raise ValueError("delimiters and placement belong to an instruction; messages are taken as they are")
+        if self.delimiters is not None:
+            _known("delimiter family", self.delimiters, DELIMITERS)
+        if self.placement is not None:
+            _known("placement", self.placement, PLACEMENTS)
+        return self
+
+
+class CandidatesSection(_Section):
+    """The user's own candidates."""
+
+    instructions: list[str] = Field(min_length=1)
+
+
+class DemonstrationsSection(_Section):
+    """Choices for demonstrations: how many, shown how, chosen how."""
+
+    count: list[Annotated[int, Field(ge=0, le=MOST_DEMONSTRATIONS)]] | None = Field(default=None, min_length=1)
+    style: list[str] | None = Field(default=None, min_length=1)
+    selector: list[str] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _names(self) -> DemonstrationsSection:
+        for style in self.style or ():
+            _known("demonstration style", style, STYLES)
+        for selector in self.selector or ():
+            _known("demonstration selector", selector, SELECTORS)
+        return self
+
+
+class SearchSection(_Section):
+    """Every factor is a list of choices; one choice fixes it, an absent factor has its default choices."""
+
+    proposers: list[str] | None = Field(default=None, min_length=1)
+    demonstrations: DemonstrationsSection = DemonstrationsSection()
+    delimiters: list[str] | None = Field(default=None, min_length=1)
+    placement: list[str] | None = Field(default=None, min_length=1)
+    answer_marker: list[str] | None = Field(default=None, min_length=1)
+    reasoning: list[Literal["off", "on"]] = Field(default=["off"], min_length=1)
+    temperature: list[Annotated[float, Field(ge=0, le=2)]] | None = Field(default=None, min_length=1)
+    max_tokens: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
+
+    @field_validator("reasoning", mode="before")
+    @classmethod
+    def _yaml_switches(cls, value: Any) -> Any:
+        # YAML 1.1 reads a bare off or on as a boolean.
+        words = {True: "on", False: "off"}
+        return [words.get(v, v) if isinstance(v, bool) else v for v in value] if isinstance(value, list) else value
+
+    @field_validator("answer_marker", mode="before")
+    @classmethod
+    def _no_marker(cls, value: Any) -> Any:
+        return ["none" if v is None else v for v in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _names(self) -> SearchSection:
+        for proposer in self.proposers or ():
+            # A proposer of one's own is named module:function, or by its entry point.
+            if ":" not in proposer:
+                _known("proposer", proposer, PROPOSERS)
+        for family in self.delimiters or ():
+            _known("delimiter family", family, DELIMITERS)
+        for placement in self.placement or ():
+            _known("placement", placement, PLACEMENTS)
+        return self
+
+
+class PricesSection(_Section):
+    """What the endpoint charges, in US dollars for a million tokens."""
+
+    prompt_usd_per_million: Annotated[float, Field(ge=0)]
+    completion_usd_per_million: Annotated[float, Field(ge=0)]
+
+
+class ModelSection(_Section):
+    """The task model. `identity` names the endpoint in the ledger when its address may change."""
+
+    name: str
+    api_base: str | None = None
+    api_key_env: str | None = None
+    identity: str | None = None
+    parameters: dict[str, ParameterValue] = {}
+    max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 16
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    prices: PricesSection | None = None
+    special_tokens: list[str] | None = Field(default=None, min_length=1)
+
+
+class HeadroomSection(_Section):
+    """How the room for improvement is measured: `repeats` draws of the baseline show the model's own noise."""
+
+    repeats: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+class BudgetSection(_Section):
+    """Caps; null means no cap of that kind."""
+
+    calls: Annotated[int, Field(ge=1)] = 2000
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    usd: Annotated[float, Field(gt=0)] | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+
+
+class ObjectiveSection(_Section):
+    """What is maximised."""
+
+    maximize: Literal["score"] = "score"
+
+
+class PromoteSection(_Section):
+    """Which label a proven winner gets. `when: never` registers it without moving the label."""
+
+    label: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "production"
+    when: Literal["proven", "never"] = "proven"
+
+
+class TaskSpec(_Section):
+    """A task as the user writes it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    description: str = ""
+    inputs: list[str] = Field(min_length=1)
+    output: str
+    data: DataSection
+    split: SplitSection = SplitSection()
+    labels: list[str] | None = Field(default=None, min_length=2)
+    metric: str | dict[str, Any] = "exact_match"
+    prompt: PromptSection | None = None
+    candidates: CandidatesSection | None = None
+    search: SearchSection = SearchSection()
+    model: ModelSection | None = None
+    proposer_model: None = None
+    judge_model: None = None
+    headroom: HeadroomSection = HeadroomSection()
+    budget: BudgetSection = BudgetSection()
+    objective: ObjectiveSection = ObjectiveSection()
+    slices: list[str] = []
+    promote: PromoteSection = PromoteSection()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _columns(self) -> TaskSpec:
+        if self.output in self.inputs:
+            raise ValueError(f"output '{self.output}' is also an input: the answer would stand in the question")
+        for name in self.inputs:
+            if "{" in name or "}" in name or name != name.strip() or not name:
+                raise ValueError(f"input '{name}' cannot be a variable: no braces, no white space around it")
+        if len(set(self.inputs)) != len(self.inputs):
+            raise ValueError("inputs name a column twice")
+        if isinstance(self.metric, dict) and not isinstance(self.metric.get("name"), str):
+            raise ValueError("metric needs a name, as in {name: numeric, tolerance: 0.01}")
+        return self
+
+    @property
+    def metric_name(self) -> str:
+        """The metric's name."""
+        return self.metric if isinstance(self.metric, str) else str(self.metric["name"])
+
+    @property
+    def metric_options(self) -> dict[str, Any]:
+        """The metric's options."""
+        return {} if isinstance(self.metric, str) else {k: v for k, v in self.metric.items() if k != "name"}
+
+
+def _known(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown {what} '{name}'{_nearest(name, known)}; known: {', '.join(known)}")
+
+
+def _nearest(name: str, known: Any) -> str:
+    found = process.extractOne(name, list(known), score_cutoff=60)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def read_task_file(path: Path) -> dict[str, Any]:
+    """The content of a task file, YAML or JSON, before it is checked.
+
+    Raises TaskError if there is no such file, or if it is not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise TaskError(f"There is no task file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"The task file {path} cannot be read: {error}.") from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TaskError(f"The task file {path} is not YAML or JSON: {' '.join(str(error).split())}.") from None
+    if not isinstance(content, dict):
+        raise TaskError(f"The task file {path} is empty or no mapping: it needs at least name, inputs, output, data.")
+    return content
+
+
+def parse_task(content: dict[str, Any]) -> TaskSpec:
+    """The checked task.
+
+    Raises TaskError that names every field at fault, the rule and, for an unknown name, the nearest known one.
+    """
+    try:
+        return TaskSpec.model_validate(content)
+    except ValidationError as error:
+        raise TaskError("The task is not valid:\n" + "\n".join(_explain(e) for e in error.errors())) from None
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "task"
+    if error["type"] == "extra_forbidden":
+        return f"  {where}: unknown field{_nearest(str(error['loc'][-1]), _fields(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"  {where}: required"
+    message = error["msg"].removeprefix("Value error, ")
+    value = error["input"]
+    shown = "" if isinstance(value, (dict, list)) else f" (found {value!r})"
+    return f"  {where}: {message}{shown}"
+
+
+def _fields(location: tuple[Any, ...]) -> list[str]:
+    model: Any = TaskSpec
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        model = next(
+            (t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(t, "model_fields")),
+            model,
+        )
+    return list(getattr(model, "model_fields", {}))

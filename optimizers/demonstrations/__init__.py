@@ -1,0 +1,1 @@
+"""Selectors: they choose demonstrations among the train rows."""

@@ -1,0 +1,241 @@
+"""Running blocks of rollouts for one job, so that a job that is run again takes the same course.
+
+A block is what is sent between two decisions. Its replies are in the ledger; what else came of it (rows that are
+missing, the seconds it took, that time ran out) is in the journal. Results are looked at only when a block is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.budget import Amount, Budget, Charge
+from benchmarks.datasets.records import Example
+from benchmarks.digests import digest
+from benchmarks.errors import EndpointDown, EndpointError, StorageError
+from benchmarks.evaluation.rollout import FORMAT, TRUNCATED, Rollout, request_for
+from benchmarks.evaluation.run import Assignment, run
+from benchmarks.metrics.protocol import Metric
+from benchmarks.models.prices import Tariff
+from benchmarks.models.protocol import FailureKind, LanguageModel
+from benchmarks.prompts.prompt import Prompt
+from optimizers.journal import Journal
+from optimizers.progress import Advanced, Observer, silent
+
+MOST_MISSING = 0.5
+"""A block with a larger share of missing rows says something about the endpoint, nothing about prompts."""
+
+_TOKENS_PER_BOUND = 0.6
+_MARGIN = 1.1
+
+
+Cell = tuple[str, str, int]
+
+
+class Evaluator:
+    """The rollouts of one job: it runs them in blocks and remembers them.
+
+    `rollouts` maps (prompt digest, example id, repeat) to the rollout. `elapsed_s` is the time the job has taken up
+    to the end of its last block, interruptions not counted. `reserve_s` is what blocks must leave of the seconds cap;
+    `out_of_time` says that a block met that limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: LanguageModel,
+        metric: Metric,
+        budget: Budget,
+        tariff: Tariff,
+        journal: Journal,
+        observer: Observer = silent,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.metric = metric
+        self.budget = budget
+        self.rollouts: dict[Cell, Rollout] = {}
+        self.elapsed_s = 0.0
+        self.reserve_s = 0.0
+        self.out_of_time = False
+        self._model = model
+        self._tariff = tariff
+        self._journal = journal
+        self._observer = observer
+        self._clock = clock
+        self._since = clock()
+        self._blocks = 0
+        self._tokens_per_bound = 0.0
+        self._done: Counter[str] = Counter()
+
+    def rollout(self, prompt: Prompt, example: Example) -> Rollout | None:
+        """The first rollout of `prompt` on `example`, if there was one."""
+        return self.rollouts.get((prompt.digest, example.id, 0))
+
+    def scores(self, prompt: Prompt, examples: Sequence[Example]) -> list[float | None]:
+        """Row scores of `prompt`, parallel to `examples`; None where missing or not run."""
+        found = (self.rollout(prompt, example) for example in examples)
+        return [rollout.score if rollout else None for rollout in found]
+
+    def new(self, assignments: Sequence[Assignment]) -> list[Assignment]:
+        """The assignments that were not run yet, each once."""
+        unseen = {_cell(a): a for a in assignments if _cell(a) not in self.rollouts}
+        return list(unseen.values())
+
+    def affords(self, assignments: Sequence[Assignment]) -> bool:
+        """Whether what is left, apart from what is held, pays for `assignments`.
+
+        Calls are counted exactly. Tokens and dollars are forecast from the largest possible and what calls of this
+        job have taken of it so far, with a margin; room for one call's largest possible is left on top.
+        """
+        fresh = self.new(assignments)
+        bounds = [self._tariff.bound(request_for(a.prompt, a.example, a.repeat)) for a in fresh]
+        return not bounds or self.budget.affords(self.forecast(bounds))
+
+    def forecast(self, bounds: Sequence[Amount]) -> Amount:
+        """What calls with these `bounds` are expected to take in all, with a margin."""
+        share = min(1.0, (self._tokens_per_bound or _TOKENS_PER_BOUND) * _MARGIN)
+        largest = max(bounds, key=lambda amount: amount.tokens, default=Amount())
+        return Amount(
+            calls=len(bounds),
+            tokens=int(share * sum(b.tokens for b in bounds)) + largest.tokens,
+            usd=share * sum(b.usd for b in bounds) + largest.usd,
+        )
+
+    async def block(self, assignments: Sequence[Assignment]) -> None:
+        """Runs the assignments that were not run yet, as one block.
+
+        If the seconds cap is reached before the block is over, what it has spent is charged, its results are not
+        used, and `out_of_time` is set. Raises EndpointError if the endpoint fails.
+        """
+        fresh = self.new(assignments)
+        if not fresh:
+            return
+        self._blocks += 1
+        point = f"block {self._blocks}"
+        cells = digest([_cell(a) for a in fresh])[:16]
+        settled = self._journal.recall(point)
+        if settled is not None and settled.get("out_of_time"):
+            self._restore_time(settled)
+            self.budget.charge(Charge(**settled["charge"]))
+            self.out_of_time = True
+            return
+        self._intend(point, len(fresh), cells)
+        known_missing: Mapping[str, Any] = settled["missing"] if settled else {}
+        self._skip(fresh, known_missing)
+        asked = [a for position, a in enumerate(fresh) if str(position) not in known_missing]
+        before = self.budget.spent
+        try:
+            async with asyncio.timeout(None if settled else self._seconds_left()):
+                results = await run(asked, model=self._model, metric=self.metric, on_rollout=self._advance)
+        except TimeoutError:
+            await self._model.withdraw()
+            charged = _difference(self.budget.spent, before)
+            fact = {"out_of_time": True, "charge": charged, "elapsed_s": self._now()}
+            self._journal.record(point, fact)
+            self._restore_time(fact)
+            self.out_of_time = True
+            return
+        self._learn(asked, results)
+        if settled is None:
+            self._check_endpoint(results)
+            missing = {
+                str(position): [r.problem, r.detail, r.lost_attempts] for position, r in enumerate(results) if r.missing
+            }
+            settled = {"elapsed_s": self._now(), "missing": missing}
+            self._journal.record(point, settled)
+        for assignment, rollout in zip(asked, results, strict=True):
+            self.rollouts[_cell(assignment)] = rollout
+        self._restore_time(settled)
+
+    def problems(self) -> Counter[str]:
+        """How often each problem occurred, over all rollouts so far."""
+        return Counter(r.problem for r in self.rollouts.values() if r.problem)
+
+    def _intend(self, point: str, calls: int, cells: str) -> None:
+        intent = f"{point} intent"
+        intended = self._journal.recall(intent)
+        if intended is None:
+            self._journal.record(intent, {"calls": calls, "cells": cells})
+        elif intended["cells"] != cells:
+            raise StorageError(
+                f"This job was begun by another version of whet, which decided otherwise at {point}. "
+                "Begin it anew with --fresh."
+            )
+
+    def _skip(self, fresh: Sequence[Assignment], missing: Mapping[str, Any]) -> None:
+        for position, (problem, detail, lost_attempts) in missing.items():
+            assignment = fresh[int(position)]
+            rollout = Rollout(
+                prompt_digest=assignment.prompt.digest,
+                example_id=assignment.example.id,
+                score=None,
+                problem=problem,
+                detail=detail,
+                lost_attempts=lost_attempts,
+            )
+            self.rollouts[_cell(assignment)] = rollout
+            request = request_for(assignment.prompt, assignment.example, assignment.repeat)
+            for _ in range(lost_attempts):
+                self.budget.charge(self._tariff.lost(request))
+            self._advance(rollout)
+
+    def _learn(self, asked: Sequence[Assignment], results: Sequence[Rollout]) -> None:
+        for assignment, rollout in zip(asked, results, strict=True):
+            tokens = rollout.prompt_tokens + rollout.completion_tokens
+            if tokens:
+                request = request_for(assignment.prompt, assignment.example, assignment.repeat)
+                share = tokens / self._tariff.bound(request).tokens
+                self._tokens_per_bound = max(self._tokens_per_bound, share)
+
+    def _check_endpoint(self, results: Sequence[Rollout]) -> None:
+        missing = [r for r in results if r.missing and r.problem != FailureKind.UNAFFORDABLE.value]
+        if missing and len(missing) > MOST_MISSING * len(results):
+            raise EndpointDown(
+                f"{len(missing)} of {len(results)} calls got no reply; the last one: {missing[-1].detail}. "
+                "Nothing that was paid for is lost: run the same command again once the endpoint answers."
+            )
+        refused = [r for r in results if r.problem == FailureKind.REJECTED.value]
+        if results and len(refused) == len(results) and not self.rollouts:
+            raise EndpointError(f"The endpoint rejects every request: {refused[-1].detail}")
+
+    def _advance(self, rollout: Rollout) -> None:
+        self._done["calls"] += 1
+        self._done["missing"] += rollout.missing
+        self._done["format"] += rollout.problem in (FORMAT, TRUNCATED)
+        self._observer(
+            Advanced(
+                calls_done=self._done["calls"],
+                missing=self._done["missing"],
+                format_failures=self._done["format"],
+                spent=self.budget.spent,
+            )
+        )
+
+    def _now(self) -> float:
+        return self.elapsed_s + self._clock() - self._since
+
+    def _seconds_left(self) -> float | None:
+        cap = self.budget.caps.seconds
+        return None if cap is None else max(0.0, cap - self.reserve_s - self._now())
+
+    def _restore_time(self, fact: Mapping[str, Any]) -> None:
+        self.elapsed_s = fact["elapsed_s"]
+        self._since = self._clock()
+
+
+def _cell(assignment: Assignment) -> Cell:
+    return assignment.prompt.digest, assignment.example.id, assignment.repeat
+
+
+def _difference(after: Charge, before: Charge) -> dict[str, Any]:
+    known = after.cost_usd is not None and before.cost_usd is not None
+    return {
+        "calls": after.calls - before.calls,
+        "ledger_hits": after.ledger_hits - before.ledger_hits,
+        "prompt_tokens": after.prompt_tokens - before.prompt_tokens,
+        "completion_tokens": after.completion_tokens - before.completion_tokens,
+        "cost_usd": (after.cost_usd or 0.0) - (before.cost_usd or 0.0) if known else None,
+    }

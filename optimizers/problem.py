@@ -1,0 +1,128 @@
+"""From a task to the problem that an optimization solves: proposals made, search space laid out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+from benchmarks.errors import TaskError
+from benchmarks.metrics.loading import load
+from benchmarks.prompts.delimiters import MODEL
+from benchmarks.tasks.task import Task, check_instruction, usable_families
+from optimizers.optimization import Problem
+from optimizers.proposers.given import Given
+from optimizers.proposers.grammar import Grammar
+from optimizers.proposers.protocol import Brief, Proposal, Proposer
+from optimizers.space import SearchSpace
+
+ENTRY_POINTS = "whet.proposers"
+PROPOSALS = 16
+REASONING_TOKENS = 512
+
+Choice = TypeVar("Choice")
+
+
+def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> tuple[Problem, list[str]]:
+    """The problem, and notices about choices that were left out.
+
+    `allow_code` lets a proposer be code of the current directory: the user's own machine only. Raises TaskError if a
+    factor has no choice left.
+    """
+    spec, search = task.spec, task.spec.search
+    families, excluded = usable_families(spec, task.dataset)
+    notices = [
+        f"The delimiters '{name}' are left out: {why}."
+        for name, why in excluded.items()
+        if name in (search.delimiters or families) and not (name == MODEL and search.delimiters is None)
+    ]
+    wanted = search.delimiters or list(families)
+    delimiters = [families[name] for name in wanted if name in families]
+    if not delimiters:
+        raise TaskError(f"No delimiter family is left of {', '.join(wanted)}. " + " ".join(notices))
+
+    train = task.dataset.train
+    counts = [c for c in search.demonstrations.count or [0, 2, 4, 8] if c <= len(train)] or [0]
+    if search.demonstrations.count and len(counts) < len(search.demonstrations.count):
+        notices.append(f"There are {len(train)} train rows, so no prompt shows more demonstrations than that.")
+    markers = search.answer_marker or ["none", "Answer:"]
+    space = SearchSpace(
+        signature=task.signature,
+        parameters=task.parameters,
+        train=train,
+        seed=seed,
+        instruction=tuple(_proposals(task, seed, allow_code)),
+        count=_once(counts),
+        style=_once(search.demonstrations.style or ["inline", "turns"]),
+        selector=_once(search.demonstrations.selector or ["balanced", "nearest"]),
+        delimiters=tuple(delimiters),
+        placement=_once(search.placement or ["system", "user"]),
+        answer_marker=_once([None if marker == "none" else marker for marker in markers]),
+        reasoning=_once([switch == "on" for switch in search.reasoning]),
+        temperature=_once(search.temperature or [None]),
+        max_tokens=_once(search.max_tokens or [None]),
+        reasoning_tokens=None if spec.model and "max_tokens" in spec.model.parameters else REASONING_TOKENS,
+    )
+    problem = Problem(
+        space=space,
+        baseline=task.baseline,
+        validation=task.dataset.validation,
+        test=task.dataset.test,
+        test_digest=task.dataset.test_digest,
+        stratify=task.stratify,
+        occasion=occasion,
+        repeats=spec.headroom.repeats,
+        seed=seed,
+    )
+    return problem, notices
+
+
+def _once(choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    return tuple(dict.fromkeys(choices))
+
+
+def _proposals(task: Task, seed: int, allow_code: bool) -> list[Proposal]:
+    spec = task.spec
+    given = tuple(spec.candidates.instructions) if spec.candidates else ()
+    baseline = str(task.baseline.factors.get("instruction", ""))
+    own_messages = spec.prompt is not None and spec.prompt.messages is not None
+    brief = Brief(
+        description=spec.description,
+        signature=task.signature,
+        labels=task.labels,
+        train=task.dataset.train,
+        baseline_instruction="" if own_messages else baseline,
+        given=given,
+    )
+    names = spec.search.proposers or (["given"] if given else ["grammar"])
+    if "given" in names and not given:
+        raise TaskError("search.proposers names 'given', but there are no candidates.instructions to hand on.")
+    # The baseline's own wording takes part, so that it can win with other demonstrations or delimiters.
+    found = {} if own_messages else {baseline: Proposal(text=baseline, source="baseline")}
+    for name in names:
+        rng = random.Random(f"{seed}/proposer/{name}")
+        for proposal in make_proposer(name, allow_code=allow_code).propose(brief, PROPOSALS, rng):
+            check_instruction(proposal.text, task.signature, f"the proposer '{name}'")
+            found.setdefault(proposal.text, proposal)
+    if not found:
+        raise TaskError(f"The proposers {', '.join(names)} proposed nothing; add candidates.instructions.")
+    return list(found.values())
+
+
+def make_proposer(name: str, *, allow_code: bool) -> Proposer:
+    """The proposer called `name`: built in, an installed entry point of the group `whet.proposers`, or, where code is
+    allowed, `module:name`."""
+    built_in: dict[str, type[Proposer]] = {"given": Given, "grammar": Grammar}
+    if name in built_in:
+        return built_in[name]()
+    for entry_point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+        proposer: Proposer = entry_point.load()()
+        return proposer
+    if ":" in name and allow_code:
+        own = load(name)
+        if not callable(own):
+            raise TaskError(f"The proposer '{name}' is no class.")
+        made: Proposer = own()
+        return made
+    raise TaskError(f"Unknown proposer '{name}'; known: {', '.join(built_in)}, or an installed entry point.")

@@ -1,0 +1,1 @@
+"""Proposers: they write instructions."""
