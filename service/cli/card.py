@@ -1,0 +1,170 @@
+"""The result card, and the other things that commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.datasets.checking import Report, Severity
+from optimizers.optimization import PROMOTE
+from service.optimize import Forecast
+
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
+
+
+def print_findings(console: Console, report: Report) -> None:
+    """What the data check found, in words."""
+    for finding in report.findings:
+        console.print(Text(f"{finding.severity}: {finding.message}", style=_STYLES[finding.severity]), soft_wrap=True)
+
+
+def print_card(console: Console, result: Mapping[str, Any], *, where: str, command: str) -> None:
+    """The result of an optimization; `where` it is kept and the `command` that pulls the prompt."""
+    promoted = result["decision"] == PROMOTE
+    title = "A better prompt, proven" if promoted else "Keep your prompt"
+    console.print()
+    console.print(Panel(Text(result["why"]), title=f"[bold]{title}", border_style="green" if promoted else "yellow"))
+    evidence = result["evidence"]
+    if evidence is not None:
+        console.print(_scores(result, evidence))
+        if evidence["slices"]:
+            console.print(_slices(evidence["slices"]))
+    console.print(Text(_spent(result)), soft_wrap=True)
+    if result["problems"]:
+        counts = ", ".join(f"{number} {problem.replace('_', ' ')}" for problem, number in result["problems"].items())
+        console.print(Text(f"Problems with replies: {counts}."), soft_wrap=True)
+    shown = result["winner"]
+    same = shown["digest"] == result["baseline"]["digest"]
+    version = f", version {shown['version']}" if shown["version"] is not None else ", not registered"
+    name = "Your prompt" if same else "The winning prompt"
+    console.print(
+        f"\n[bold]{name}[/] ({_factors(shown['factors'])}{version}; parameters {_pairs(shown['parameters'])})"
+    )
+    for message in shown["messages"]:
+        console.print(Text(f"┌ {message['role']}", style="bold cyan"))
+        for line in message["content"].split("\n"):
+            console.print(Text(f"│ {line}"), soft_wrap=True)
+    console.print(Text(f"\nKept in {where} as {result['optimization_id']}. Pull it: {command}"), soft_wrap=True)
+
+
+def _scores(result: Mapping[str, Any], evidence: Mapping[str, Any]) -> Table:
+    table = Table(title=f"On {evidence['n']} test rows that the search never saw", title_justify="left")
+    for column in ("", "score", "95 % interval", "tokens in + out per request", "USD per 1,000"):
+        table.add_column(column, justify="left" if not column else "right")
+    arms = ["baseline", "winner"] if result["winner"]["digest"] != result["baseline"]["digest"] else ["baseline"]
+    for arm in arms:
+        score, took = evidence[arm], evidence["per_1000_requests"][arm]
+        cost = "unknown" if took["cost_usd"] is None else f"{took['cost_usd']:.4f}"
+        tokens = f"{took['prompt_tokens'] / 1000:.0f} + {took['completion_tokens'] / 1000:.0f}"
+        table.add_row(arm, f"{score['mean']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}", tokens, cost)
+    difference = evidence["difference"]
+    if len(arms) == 2:
+        table.add_section()
+        table.add_row(
+            "difference",
+            f"{difference['mean']:+.3f}",
+            f"{difference['low']:+.3f} to {difference['high']:+.3f}",
+            f"p = {difference['p']:.2g}",
+            difference["test"],
+        )
+    return table
+
+
+def _slices(slices: list[Mapping[str, Any]]) -> Table:
+    table = Table(title="Slices", title_justify="left")
+    for column in ("slice", "n", "baseline", "winner", "difference", "95 % interval"):
+        table.add_column(column, justify="left" if column == "slice" else "right")
+    for part in slices:
+        difference = part["difference"]
+        table.add_row(
+            Text(f"{part['column']} = {part['value']}"),
+            str(part["n"]),
+            f"{part['baseline']:.3f}",
+            f"{part['winner']:.3f}",
+            f"{difference['mean']:+.3f}",
+            f"{difference['low']:+.3f} to {difference['high']:+.3f}",
+        )
+    return table
+
+
+def _spent(result: Mapping[str, Any]) -> str:
+    spent = result["spent"]
+    phases = ", ".join(f"{phase} {calls}" for phase, calls in spent["by_phase"].items())
+    usd = "price unknown" if spent["usd"] is None else f"${spent['usd']:.4f}"
+    hits = f" and {spent['ledger_hits']} free replies from the ledger" if spent["ledger_hits"] else ""
+    return (
+        f"Spent {spent['calls']} calls ({phases}){hits}; {spent['prompt_tokens']} + {spent['completion_tokens']} "
+        f"tokens; {usd}; {spent['seconds']:.1f} s; {result['trials']} prompts tried."
+    )
+
+
+def _factors(factors: Mapping[str, Any]) -> str:
+    shown = factors.get("demonstrations") or 0
+    words = [f"instruction: {factors.get('instruction_source')}", f"{shown} demonstrations"]
+    if shown:
+        words[-1] += f" {factors.get('demonstration_style')}, {factors.get('demonstration_selector')}"
+    words.append(f"delimiters: {factors.get('delimiters')}")
+    words.append(f"placement: {factors.get('placement')}")
+    if factors.get("answer_marker"):
+        words.append(f"marker: {factors['answer_marker']}")
+    return "; ".join(words)
+
+
+def _pairs(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
+
+
+def print_forecast(console: Console, forecast: Forecast) -> None:
+    """What `--dry-run` says."""
+    plan, typical = forecast.plan, forecast.typical
+    candidates = sum(newcomers for newcomers, _ in plan.cohorts)
+    usd = f"about ${typical.usd:.4f}" if forecast.priced else "price unknown"
+    console.print(
+        Text(
+            f"At most {plan.calls} calls: search {plan.search_calls + plan.repeat_calls} (about {candidates} prompts "
+            f"besides yours), proof {plan.proof_calls} ({plan.proof_rows} test rows, two calls each).\n"
+            f"About {typical.tokens} tokens, {usd}.\n"
+            f"With {plan.proof_rows} test rows, a true gain of {forecast.smallest_difference:.3f} is proven in four "
+            "runs of five; a smaller one is likely to be missed. Nothing was called."
+        ),
+        soft_wrap=True,
+    )
+
+
+def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
+    """The result of `whet evaluate`."""
+    score = result["score"]
+    missing = f", {result['missing']} missing" if result["missing"] else ""
+    console.print(
+        Text(
+            f"{result['metric']} on {result['split']}: {score['mean']:.3f}  (95 % interval {score['low']:.3f} to "
+            f"{score['high']:.3f}, {result['n']} rows{missing})"
+        ),
+        style="bold",
+        soft_wrap=True,
+    )
+    if result["slices"]:
+        table = Table()
+        for column in ("slice", "n", "score", "95 % interval"):
+            table.add_column(column, justify="left" if column == "slice" else "right")
+        for part in result["slices"]:
+            found = part["score"]
+            table.add_row(
+                Text(f"{part['column']} = {part['value']}"),
+                str(part["n"]),
+                f"{found['mean']:.3f}",
+                f"{found['low']:.3f} to {found['high']:.3f}",
+            )
+        console.print(table)
+    if result["problems"]:
+        counts = ", ".join(f"{number} {problem.replace('_', ' ')}" for problem, number in result["problems"].items())
+        console.print(Text(f"Problems with replies: {counts}."), soft_wrap=True)
+    if result["look"] is not None:
+        console.print(Text(f"This is look {result['look']} at this test split; each one raises the bar for a proof."))
+    spent = result["spent"]
+    console.print(Text(f"Spent {spent['calls']} calls; {spent['ledger_hits']} free replies from the ledger."))

@@ -1,0 +1,70 @@
+"""`whet evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.progress import Progress
+
+from benchmarks.datasets.records import Split
+from benchmarks.errors import TaskError
+from benchmarks.evaluation.rollout import Rollout
+from benchmarks.prompts.prompt import Prompt
+from benchmarks.tasks.task import Task
+from service.cli.card import print_evaluation, print_findings
+from service.cli.session import consoles, environment, read_task, run_to_end, write_json
+from service.evaluate import run_evaluation
+from service.home import Home, open_home
+from service.registry import Registry, parse_reference
+
+
+def evaluate_command(
+    path: Path,
+    *,
+    overrides: Mapping[str, Any],
+    reference: str | None,
+    split_name: str,
+    json_to: str | None,
+    show_progress: bool,
+) -> None:
+    """Reads the task and the prompt, scores it, and prints the table."""
+    if split_name not in (Split.VALIDATION, Split.TEST):
+        raise TaskError(f"There is no split '{split_name}' to evaluate on; choose validation or test.")
+    split = Split(split_name)
+    output, errors = consoles(json_to)
+    task = read_task(path, overrides)
+    print_findings(errors, task.report)
+    home = open_home(environment())
+    prompt = find_prompt(reference, task, home)
+    with Progress(console=errors, disable=not (show_progress and errors.is_terminal), transient=True) as progress:
+        bar = progress.add_task(f"{split} rows", total=len(task.dataset.split(split)))
+
+        def advance(_rollout: Rollout) -> None:
+            progress.advance(bar)
+
+        result = run_to_end(
+            run_evaluation(task, prompt, split, home, environment=environment(), on_rollout=advance),
+            on_interrupt=f"Interrupted. What was paid for is kept in {home.folder}; the same command goes on.",
+        )
+    write_json(result, json_to)
+    print_evaluation(output, result)
+
+
+def find_prompt(reference: str | None, task: Task, home: Home) -> Prompt:
+    """The task's own prompt, one in a file, or one of the registry."""
+    if reference is None:
+        return task.baseline
+    path = Path(reference)
+    if path.is_file():
+        try:
+            content = orjson.loads(path.read_bytes())
+        except orjson.JSONDecodeError as error:
+            raise TaskError(
+                f"{path} is no prompt file: {error}. `whet pull NAME --format messages -o FILE` writes one."
+            ) from None
+        return Prompt.from_json(content)
+    name, label, version = parse_reference(reference)
+    return Registry(home).find(name, label=label, version=version).prompt

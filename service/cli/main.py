@@ -1,0 +1,122 @@
+"""The `whet` command. Only what a command needs is imported, so that help answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="whet",
+    help=(
+        "whet sharpens prompts: it searches instructions, demonstrations and delimiters for a labelled task, proves "
+        "the best on rows the search never saw, and keeps it for your apps to pull.\n\n"
+        "Start with: whet optimize task.yaml --dry-run"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TaskFile = Annotated[Path, typer.Argument(metavar="TASK.YAML", help="The task file; the README shows one.")]
+BudgetCalls = Annotated[int | None, typer.Option(min=1, help="Most model calls to pay for (instead of budget.calls).")]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Model (instead of model.name), such as hosted_vllm/Qwen3-8B or openai/gpt-4o."),
+]
+ApiBase = Annotated[
+    str | None, typer.Option(metavar="URL", help="Address of the endpoint (instead of model.api_base).")
+]
+Json = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Also write the result as JSON.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Print no progress.")]
+
+
+@app.command()
+def optimize(
+    task: TaskFile,
+    *,
+    budget_calls: BudgetCalls = None,
+    model: Model = None,
+    api_base: ApiBase = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every draw (instead of seed).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the data and forecast; call nothing.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew instead of resuming.")] = False,
+    json_to: Json = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Search for a better prompt, prove it on the test split, and register it.
+
+    Run the same command again and it resumes where it stopped; a finished run prints its result. The budget is never
+    exceeded, and no reply is paid for twice. Exit codes: 0 done, 2 task or data, 3 endpoint, 4 budget too small,
+    130 interrupted.
+    """
+    from service.cli.optimize import optimize_command  # noqa: PLC0415
+
+    optimize_command(
+        task,
+        overrides={"budget.calls": budget_calls, "model.name": model, "model.api_base": api_base, "seed": seed},
+        dry_run=dry_run,
+        fresh=fresh,
+        json_to=json_to,
+        show_progress=not no_progress,
+    )
+
+
+@app.command()
+def evaluate(
+    task: TaskFile,
+    *,
+    prompt: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[@VERSION]|FILE", help="Prompt to score; by default the task's own prompt."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="validation, or test (which is logged as a look at it).")] = "validation",
+    budget_calls: BudgetCalls = None,
+    model: Model = None,
+    api_base: ApiBase = None,
+    json_to: Json = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Score one prompt on one split, with interval and slices."""
+    from service.cli.evaluate import evaluate_command  # noqa: PLC0415
+
+    evaluate_command(
+        task,
+        overrides={"budget.calls": budget_calls, "model.name": model, "model.api_base": api_base},
+        reference=prompt,
+        split_name=split,
+        json_to=json_to,
+        show_progress=not no_progress,
+    )
+
+
+@app.command()
+def pull(
+    reference: Annotated[str, typer.Argument(metavar="NAME[@LABEL|@VERSION]", help="By default @production.")],
+    form: Annotated[str, typer.Option("--format", help="messages, text or openai.")] = "messages",
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+) -> None:
+    """Print or save a prompt of the registry, byte for byte what was scored."""
+    from service.cli.pull import pull_command  # noqa: PLC0415
+
+    pull_command(reference, form, output)
+
+
+def main() -> None:
+    """The console script: runs a command and turns whet's mistakes into a message and an exit code."""
+    from benchmarks.errors import BudgetError, EndpointError, WhetError  # noqa: PLC0415
+
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    try:
+        app()
+    except WhetError as error:
+        sys.stderr.write(f"whet: {error}\n")
+        sys.exit(3 if isinstance(error, EndpointError) else 4 if isinstance(error, BudgetError) else 2)
+
+
+if __name__ == "__main__":
+    main()

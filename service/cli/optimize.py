@@ -1,0 +1,68 @@
+"""`whet optimize`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from optimizers.plan import Plan
+from optimizers.progress import Event, Observer, silent
+from service.cli.card import print_card, print_findings, print_forecast
+from service.cli.progress import ProgressDisplay
+from service.cli.session import consoles, environment, read_task, run_to_end, write_json
+from service.home import open_home
+from service.jobs import RUNNING, Job
+from service.optimize import Settings, forecast, run_optimization
+
+
+def optimize_command(
+    path: Path,
+    *,
+    overrides: Mapping[str, Any],
+    dry_run: bool,
+    fresh: bool,
+    json_to: str | None,
+    show_progress: bool,
+) -> None:
+    """Reads the task, runs the optimization with progress, and prints the card."""
+    output, errors = consoles(json_to)
+    task = read_task(path, overrides)
+    print_findings(errors, task.report)
+    settings = Settings(fresh=fresh, allow_code=True, environment=environment())
+    if dry_run:
+        print_forecast(output, forecast(task, settings))
+        return
+    home = open_home(settings.environment)
+
+    with ExitStack() as stack:
+        observer: list[Observer] = [silent]
+
+        def announce(job: Job, plan: Plan | None) -> None:
+            if plan is None:
+                errors.print(f"[dim]{job.id} is finished; this is its result. --fresh asks everything anew.")
+            elif job.status == RUNNING and show_progress:
+                observer[0] = stack.enter_context(ProgressDisplay(errors, plan.calls))
+
+        def observe(event: Event) -> None:
+            observer[0](event)
+
+        result = run_to_end(
+            run_optimization(task, home, settings, observer=observe, announce=announce),
+            on_interrupt=(
+                f"Interrupted. What was paid for is kept in {home.folder}; to resume, run: {resume_command()}"
+            ),
+        )
+    write_json(result, json_to)
+    label = task.spec.promote.label
+    pointer = "" if label == "production" else f"@{label}"
+    if result["winner"]["version"] is not None:
+        pointer = f"@{result['winner']['version']}" if pointer == "" and result["decision"] != "promote" else pointer
+    print_card(output, result, where=str(home.folder), command=f"whet pull {task.name}{pointer}")
+
+
+def resume_command() -> str:
+    """This command without --fresh, which would begin anew."""
+    return " ".join(["whet", *(argument for argument in sys.argv[1:] if argument != "--fresh")])

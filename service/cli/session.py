@@ -1,0 +1,78 @@
+"""What the commands share: reading the task with overrides, running until done or interrupted, writing JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from rich.console import Console
+
+from benchmarks.errors import InputError
+from benchmarks.tasks.schema import parse_task, read_task_file
+from benchmarks.tasks.task import Task, load_task
+
+INTERRUPTED = 130
+
+Result = TypeVar("Result")
+
+
+def read_task(path: Path, overrides: Mapping[str, Any]) -> Task:
+    """The task in the file at `path`, with the options of the command line in place of its own fields."""
+    content = read_task_file(path)
+    for field, value in overrides.items():
+        if value is not None:
+            *sections, name = field.split(".")
+            place = content
+            for section in sections:
+                place[section] = dict(place.get(section) or {})
+                place = place[section]
+            place[name] = value
+    return load_task(parse_task(content), path.parent, allow_code=True)
+
+
+def run_to_end(main: Coroutine[Any, Any, Result], on_interrupt: str) -> Result:
+    """The result of `main`. Ctrl-C or SIGTERM cancels it, prints `on_interrupt` and exits with 130."""
+
+    async def supervised() -> Result:
+        task = asyncio.ensure_future(main)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(supervised())
+    except asyncio.CancelledError:
+        sys.stderr.write(f"\n{on_interrupt}\n")
+        sys.exit(INTERRUPTED)
+
+
+def consoles(json_to: str | None) -> tuple[Console, Console]:
+    """Where the card goes and where progress goes: standard output stays clean for JSON."""
+    errors = Console(stderr=True)
+    return (errors if json_to == "-" else Console()), errors
+
+
+def write_json(result: Mapping[str, Any], json_to: str | None) -> None:
+    """Writes `result` to the file, or to standard output for `-`."""
+    if json_to is None:
+        return
+    text = orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n"
+    if json_to == "-":
+        sys.stdout.buffer.write(text)
+        return
+    try:
+        Path(json_to).write_bytes(text)
+    except OSError as error:
+        raise InputError(f"The result cannot be written to {json_to}: {error}. It is kept; run again.") from error
+
+
+def environment() -> Mapping[str, str]:
+    """The process environment."""
+    return os.environ

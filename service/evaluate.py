@@ -1,0 +1,114 @@
+"""Running an evaluation: one prompt on one split, with interval and slices."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.datasets.records import Split
+from benchmarks.digests import digest
+from benchmarks.errors import BudgetError, EndpointDown
+from benchmarks.evaluation.rollout import Rollout
+from benchmarks.evaluation.run import Assignment, run
+from benchmarks.evidence.compare import Arm, summarise
+from benchmarks.evidence.intervals import mean_interval
+from benchmarks.ledger.protocol import Occasion
+from benchmarks.ledger.sql import SqlLedger
+from benchmarks.prompts.prompt import Prompt
+from benchmarks.tasks.task import Task, check_variables
+from service.connection import caps_of, connected, endpoint_of
+from service.home import Home
+from service.journal import SqlLooks
+from service.result import interval_json, per_1000_requests
+
+
+async def run_evaluation(
+    task: Task,
+    prompt: Prompt,
+    split: Split,
+    home: Home,
+    *,
+    environment: Mapping[str, str],
+    on_rollout: Callable[[Rollout], None] = lambda _: None,
+) -> dict[str, Any]:
+    """The score of `prompt` on `split` of `task`, as JSON values.
+
+    Replies that the ledger holds are not paid for again. An evaluation on test is logged as a look at it. Raises
+    BudgetError before anything is spent if the task's cap is smaller than the split.
+    """
+    check_variables(prompt.variables, task.signature, "the prompt")
+    examples = task.dataset.split(split)
+    caps = caps_of(task.spec.budget)
+    if caps.calls < len(examples):
+        raise BudgetError(
+            f"The {split} split has {len(examples)} rows and the budget {caps.calls} calls. Nothing was spent. Give at "
+            f"least --budget-calls {len(examples)}."
+        )
+    endpoint = endpoint_of(task.spec.model)
+    ledger = SqlLedger(home.engine, home.now)
+    try:
+        async with connected(
+            endpoint,
+            caps=caps,
+            ledger=ledger,
+            occasion=Occasion(),
+            mark=await ledger.mark(),
+            seed=task.spec.seed,
+            environment=environment,
+        ) as connection:
+            rollouts = await run(
+                [Assignment(prompt=prompt, example=example) for example in examples],
+                model=connection.model,
+                metric=task.metric,
+                on_rollout=on_rollout,
+            )
+    finally:
+        await ledger.close()
+    done = [(example, rollout) for example, rollout in zip(examples, rollouts, strict=True) if not rollout.missing]
+    if not done:
+        raise EndpointDown(
+            f"None of {len(rollouts)} calls got a reply; the last one: {rollouts[-1].detail}. Run the same command "
+            "again once the endpoint answers."
+        )
+    look = None
+    if split is Split.TEST:
+        model = endpoint.model_identity
+        look = SqlLooks(home).count(task.dataset.test_digest, digest([prompt.digest, model.endpoint, model.model]))
+    scored = [example for example, _ in done]
+    arm = Arm(
+        answers=tuple(rollout.answer for _, rollout in done),
+        scores=tuple(rollout.score for _, rollout in done if rollout.score is not None),
+    )
+    spent = connection.budget.spent
+    return {
+        "task": task.name,
+        "split": split.value,
+        "prompt_digest": prompt.digest,
+        "dataset_digest": task.dataset.digest,
+        "metric": task.metric.name,
+        "n": len(done),
+        "missing": len(rollouts) - len(done),
+        "score": interval_json(summarise(task.metric, arm, scored, level=0.95, seed=task.spec.seed)),
+        "slices": _slices(task, [(example.slices, score) for example, score in zip(scored, arm.scores, strict=True)]),
+        "problems": dict(sorted(Counter(r.problem for r in rollouts if r.problem).items())),
+        "look": look,
+        "per_1000_requests": per_1000_requests([rollout for _, rollout in done]),
+        "spent": {"calls": spent.calls, "ledger_hits": spent.ledger_hits, "usd": spent.cost_usd},
+    }
+
+
+def _slices(task: Task, rows: list[tuple[Mapping[str, str], float]]) -> list[dict[str, Any]]:
+    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for slices, score in rows:
+        for column, value in slices.items():
+            scores[column, value].append(score)
+    return [
+        {
+            "column": column,
+            "value": value,
+            "n": len(found),
+            "score": interval_json(mean_interval(found, binary=task.metric.binary)),
+        }
+        for (column, value), found in sorted(scores.items())
+    ]

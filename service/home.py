@@ -1,0 +1,66 @@
+"""Where whet keeps everything: one folder with one database."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from benchmarks.errors import StorageError
+from benchmarks.ledger.database import open_database
+from benchmarks.ledger.sql import tables as ledger_tables
+from service.tables import tables
+
+DATABASE = "whet.sqlite"
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The folder `WHET_HOME`, by default `.whet` in the current directory, and its database."""
+
+    folder: Path
+    engine: sa.Engine
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.folder / DATABASE
+
+    def timestamp(self) -> str:
+        """Now, as rows keep it: UTC in ISO 8601."""
+        return self.now().isoformat(timespec="seconds")
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Keeps other processes out of `name` while held; a process that dies lets go.
+
+        Raises StorageError if another process holds it.
+        """
+        folder = self.folder / "locks"
+        folder.mkdir(exist_ok=True)
+        with (folder / name).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StorageError(
+                    f"Another process is running {name} in {self.folder}. Wait for it, or end it and run again."
+                ) from None
+            yield
+
+
+def open_home(environment: Mapping[str, str]) -> Home:
+    """The home that the environment names. Raises StorageError if it cannot be written."""
+    folder = Path(environment.get("WHET_HOME") or ".whet")
+    engine = open_database(folder / DATABASE, ledger_tables, tables)
+    return Home(folder=folder, engine=engine)

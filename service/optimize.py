@@ -1,0 +1,212 @@
+"""Running an optimization: the job found or begun, the search run, the outcome registered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.budget import Amount
+from benchmarks.errors import WhetError
+from benchmarks.evaluation.rollout import request_for
+from benchmarks.evidence.detectable import smallest_detectable_difference
+from benchmarks.ledger.protocol import Ledger, Occasion
+from benchmarks.ledger.sql import SqlLedger
+from benchmarks.models.connect import tariff_for
+from benchmarks.models.protocol import ModelIdentity
+from benchmarks.tasks.task import Task
+from optimizers.evaluator import Evaluator
+from optimizers.optimization import PROMOTE, Outcome, Problem, optimize
+from optimizers.plan import Plan, make_plan
+from optimizers.problem import make_problem
+from optimizers.progress import Notice, Observer, silent
+from optimizers.study import Study
+from service.connection import caps_of, connected, endpoint_of
+from service.home import Home
+from service.jobs import FAILED, INTERRUPTED, SUCCEEDED, Job, Jobs, job_identity
+from service.journal import SqlJournal, SqlLooks
+from service.registry import Registry
+from service.result import evidence_json, result_json
+
+SAMPLE = 16
+TEMPLATE_TOKENS = 8
+"""What a chat template adds to a prompt, about."""
+
+Announce = Callable[[Job, Plan | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to run: `fresh` begins a new epoch, `allow_code` lets metric and proposer be code of the user's own."""
+
+    fresh: bool = False
+    allow_code: bool = False
+    environment: Mapping[str, str]
+
+
+def _nobody(_job: Job, _plan: Plan | None) -> None:
+    """Nobody wants to know."""
+
+
+async def run_optimization(
+    task: Task, home: Home, settings: Settings, *, observer: Observer = silent, announce: Announce = _nobody
+) -> dict[str, Any]:
+    """The result of optimizing `task`.
+
+    The same task, data, model, seed and budget is the same job: unfinished it resumes, finished its result is
+    returned. `announce` is told the job, and its plan if there is anything to run. An error or a cancellation leaves
+    what was paid for in the ledger.
+    """
+    endpoint = endpoint_of(task.spec.model)
+    identity = job_identity(task, (endpoint.model_identity.endpoint, endpoint.model_identity.model))
+    jobs = Jobs(home)
+    ledger = SqlLedger(home.engine, home.now)
+    try:
+        with home.lock(identity[:16]):
+            job = jobs.find(identity, fresh=settings.fresh)
+            if job.status == SUCCEEDED and job.result is not None:
+                announce(job, None)
+                return dict(job.result)
+            problem, plan, notices = prepare(task, endpoint.model_identity, job.epoch, settings)
+            tariff_for(endpoint, caps_of(task.spec.budget))
+            job = jobs.start(job, task, await ledger.mark())
+            announce(job, plan)
+            for notice in notices:
+                observer(Notice(message=notice))
+            try:
+                run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=observer)
+                result = await run.result(problem, plan)
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                jobs.update(job, INTERRUPTED)
+                raise
+            except WhetError as error:
+                jobs.update(job, FAILED, error=str(error))
+                raise
+            jobs.update(job, SUCCEEDED, result=result)
+            return result
+    finally:
+        await ledger.close()
+
+
+def prepare(task: Task, model: ModelIdentity, epoch: str, settings: Settings) -> tuple[Problem, Plan, list[str]]:
+    """The problem to solve and the plan for the budget, with notices. Raises BudgetError if it is too small."""
+    problem, notices = make_problem(
+        task,
+        occasion=f"{model.endpoint} {model.model} {epoch}",
+        seed=task.spec.seed,
+        allow_code=settings.allow_code,
+    )
+    plan = make_plan(
+        calls=task.spec.budget.calls,
+        validation_rows=len(problem.validation),
+        test_rows=len(problem.test),
+        space_size=problem.space.size,
+        instructions=len(problem.space.instruction),
+        repeats=problem.repeats,
+    )
+    return problem, plan, notices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run of a job, from its start, or from where it was interrupted, to its result."""
+
+    task: Task
+    job: Job
+    home: Home
+    ledger: Ledger
+    settings: Settings
+    observer: Observer
+
+    async def result(self, problem: Problem, plan: Plan) -> dict[str, Any]:
+        journal = SqlJournal(self.home, self.job.id)
+        async with connected(
+            endpoint_of(self.task.spec.model),
+            caps=caps_of(self.task.spec.budget),
+            ledger=self.ledger,
+            occasion=Occasion(epoch=self.job.epoch),
+            mark=self.job.ledger_mark,
+            seed=problem.seed,
+            environment=self.settings.environment,
+        ) as connection:
+            evaluator = Evaluator(
+                model=connection.model,
+                metric=self.task.metric,
+                budget=connection.budget,
+                tariff=connection.tariff,
+                journal=journal,
+                observer=self.observer,
+            )
+            outcome = await optimize(
+                problem,
+                plan,
+                evaluator=evaluator,
+                tariff=connection.tariff,
+                journal=journal,
+                looks=SqlLooks(self.home),
+                observer=self.observer,
+            )
+        baseline_version, winner_version = self._register(outcome, Registry(self.home))
+        return result_json(
+            outcome,
+            optimization_id=self.job.id,
+            task=self.task.name,
+            dataset_digest=self.task.dataset.digest,
+            seed=problem.seed,
+            budget=connection.budget,
+            seconds=evaluator.elapsed_s,
+            winner_version=winner_version,
+            baseline_version=baseline_version,
+            problems=dict(sorted(evaluator.problems().items())),
+        )
+
+    def _register(self, outcome: Outcome, registry: Registry) -> tuple[int, int | None]:
+        """Registers the baseline, and the winner if it is proven; moves the label only to a proven winner, or to the
+        baseline where the label points nowhere yet."""
+        name, promote = self.task.name, self.task.spec.promote
+        evidence = {**(evidence_json(outcome.proof) or {}), "optimization_id": self.job.id}
+        baseline = registry.register(name, outcome.baseline.prompt, {**evidence, "role": "baseline"})
+        if registry.label(name, promote.label) is None:
+            registry.move_label(name, promote.label, baseline, f"{self.job.id}: the first prompt of this name")
+        if outcome.decision != PROMOTE:
+            return baseline, baseline if outcome.winner is outcome.baseline else None
+        winner = registry.register(name, outcome.winner.prompt, {**evidence, "role": "winner"})
+        if promote.when == "proven":
+            registry.move_label(name, promote.label, winner, f"{self.job.id}: {outcome.why}")
+        return baseline, winner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a run would spend at most, and the smallest difference that its proof could show.
+
+    `typical` is the expected spending in tokens and dollars (None without a price), with prompt tokens taken for four
+    bytes each.
+    """
+
+    plan: Plan
+    typical: Amount
+    priced: bool
+    smallest_difference: float
+
+
+def forecast(task: Task, settings: Settings) -> Forecast:
+    """What optimizing `task` would spend; nothing is called, and nothing is written."""
+    endpoint = endpoint_of(task.spec.model)
+    problem, plan, _ = prepare(task, endpoint.model_identity, "", settings)
+    tariff = tariff_for(endpoint, caps_of(task.spec.budget))
+    study = Study(problem.space, problem.baseline, problem.seed)
+    prompts = [problem.baseline, *(candidate.prompt for candidate in study.first_cohort(SAMPLE))]
+    rows = problem.validation[:SAMPLE]
+    requests = [request_for(prompt, row) for prompt in prompts for row in rows]
+    prompt_bytes = sum(len(m.content.encode()) for request in requests for m in request.messages)
+    prompt_tokens = plan.calls * (prompt_bytes / 4 / len(requests) + TEMPLATE_TOKENS)
+    completion_tokens = plan.calls * (sum(len(row.answer.encode()) for row in rows) / 4 / len(rows) + 2)
+    usd = tariff.price.cost_usd(int(prompt_tokens), int(completion_tokens)) if tariff.price else 0.0
+    return Forecast(
+        plan=plan,
+        typical=Amount(plan.calls, int(prompt_tokens + completion_tokens), usd),
+        priced=tariff.price is not None,
+        smallest_difference=smallest_detectable_difference(plan.proof_rows),
+    )

@@ -1,0 +1,121 @@
+"""The registry: prompts by name, in immutable versions with their evidence, and labels that point to versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.datasets.spelling import did_you_mean
+from benchmarks.errors import InputError
+from benchmarks.prompts.prompt import Prompt
+from service.home import Home
+from service.tables import label_moves, labels, versions
+
+
+class UnknownPrompt(InputError):
+    """The registry has no such prompt, version or label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a prompt; `evidence` is None where nothing backs it."""
+
+    name: str
+    version: int
+    prompt: Prompt
+    evidence: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The prompts of a home."""
+
+    home: Home
+
+    def register(self, name: str, prompt: Prompt, evidence: Mapping[str, Any] | None) -> int:
+        """The version of `prompt` under `name`: a new one, or the one it already has."""
+        with self.home.engine.begin() as connection:
+            known = connection.scalar(
+                sa.select(versions.c.version).where(versions.c.name == name, versions.c.digest == prompt.digest)
+            )
+            if known is not None:
+                return int(known)
+            latest = connection.scalar(sa.select(sa.func.max(versions.c.version)).where(versions.c.name == name))
+            version = int(latest or 0) + 1
+            connection.execute(
+                versions.insert().values(
+                    name=name,
+                    version=version,
+                    digest=prompt.digest,
+                    prompt=prompt.to_json(),
+                    evidence=None if evidence is None else dict(evidence),
+                    created_at=self.home.timestamp(),
+                )
+            )
+            return version
+
+    def label(self, name: str, label: str) -> int | None:
+        """The version that `label` of `name` points to, if it is set."""
+        with self.home.engine.connect() as connection:
+            found = connection.scalar(sa.select(labels.c.version).where(labels.c.name == name, labels.c.label == label))
+        return None if found is None else int(found)
+
+    def move_label(self, name: str, label: str, version: int, why: str) -> None:
+        """Points `label` of `name` to `version` and logs the move; nothing happens if it points there already."""
+        current = self.label(name, label)
+        if current == version:
+            return
+        with self.home.engine.begin() as connection:
+            connection.execute(sa.delete(labels).where(labels.c.name == name, labels.c.label == label))
+            connection.execute(labels.insert().values(name=name, label=label, version=version))
+            connection.execute(
+                label_moves.insert().values(
+                    name=name,
+                    label=label,
+                    version=version,
+                    replaced=current,
+                    why=why,
+                    created_at=self.home.timestamp(),
+                )
+            )
+
+    def find(self, name: str, *, label: str | None = None, version: int | None = None) -> Version:
+        """The version of `name` with that number, or that `label` points to.
+
+        Raises UnknownPrompt that names what there is instead. An unknown label is never replaced by another one.
+        """
+        if version is None:
+            if label is None:
+                raise ValueError("either a label or a version")
+            version = self.label(name, label)
+        with self.home.engine.connect() as connection:
+            row = connection.execute(
+                sa.select(versions).where(versions.c.name == name, versions.c.version == version)
+            ).one_or_none()
+        if row is None:
+            raise UnknownPrompt(self._nothing(name, label, version))
+        return Version(name=name, version=row.version, prompt=Prompt.from_json(row.prompt), evidence=row.evidence)
+
+    def _nothing(self, name: str, label: str | None, version: int | None) -> str:
+        with self.home.engine.connect() as connection:
+            names = list(connection.scalars(sa.select(versions.c.name).distinct().order_by(versions.c.name)))
+            numbers = list(connection.scalars(sa.select(versions.c.version).where(versions.c.name == name)))
+            known = list(connection.scalars(sa.select(labels.c.label).where(labels.c.name == name)))
+        if not numbers:
+            listed = f" It holds: {', '.join(names)}." if names else " It is empty: run `whet optimize` first."
+            return f"{self.home.database} holds no prompt '{name}'.{listed}{did_you_mean(name, names)}"
+        if label is not None:
+            listed = ", ".join(sorted(known)) or "none"
+            return f"The prompt '{name}' has no label '{label}'; its labels: {listed}."
+        return f"The prompt '{name}' has no version {version}; its versions: 1 to {max(numbers)}."
+
+
+def parse_reference(reference: str, default_label: str = "production") -> tuple[str, str | None, int | None]:
+    """The name, label and version in `NAME`, `NAME@label` or `NAME@version`: one of the last two is None."""
+    name, _, pointer = reference.partition("@")
+    if pointer.isdigit():
+        return name, None, int(pointer)
+    return name, pointer or default_label, None

@@ -1,0 +1,137 @@
+"""The result of an optimization as the JSON that files, pages and the REST API show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.budget import Budget
+from benchmarks.evaluation.rollout import Rollout
+from benchmarks.evidence.records import Interval, PairedDifference
+from benchmarks.prompts.prompt import Prompt
+from optimizers.headroom import Headroom
+from optimizers.optimization import Outcome
+from optimizers.proof import Proof
+
+PHASES = ("headroom", "search", "finalists", "proof")
+
+
+def result_json(
+    outcome: Outcome,
+    *,
+    optimization_id: str,
+    task: str,
+    dataset_digest: str,
+    seed: int,
+    budget: Budget,
+    seconds: float,
+    winner_version: int | None,
+    baseline_version: int,
+    problems: dict[str, int],
+) -> dict[str, Any]:
+    """Everything a user may want to know, with the names that the schema of results gives it."""
+    return {
+        "optimization_id": optimization_id,
+        "task": task,
+        "dataset_digest": dataset_digest,
+        "seed": seed,
+        "decision": outcome.decision,
+        "why": outcome.why,
+        "winner": prompt_json(outcome.winner.prompt, winner_version),
+        "baseline": prompt_json(outcome.baseline.prompt, baseline_version),
+        "evidence": evidence_json(outcome.proof),
+        "headroom": _headroom(outcome.headroom),
+        "spent": spent_json(budget, seconds),
+        "trials": outcome.trials,
+        "problems": problems,
+    }
+
+
+def prompt_json(prompt: Prompt, version: int | None) -> dict[str, Any]:
+    """A prompt with its version in the registry; None where it was not registered."""
+    return {**prompt.to_json(), "version": version}
+
+
+def evidence_json(proof: Proof | None) -> dict[str, Any] | None:
+    """The evidence of a proof; None where no proof was finished."""
+    if proof is None:
+        return None
+    decisive = proof.decisive
+    return {
+        "split": "test",
+        "n": proof.n,
+        "missing": proof.missing,
+        "winner": interval_json(proof.winner),
+        "baseline": interval_json(proof.baseline),
+        "difference": difference_json(proof.difference),
+        "decisive": decisive and {**difference_json(decisive), "level": decisive.level, "look": proof.look},
+        "slices": [
+            {
+                "column": part.column,
+                "value": part.value,
+                "n": part.difference.n,
+                "winner": part.winner,
+                "baseline": part.baseline,
+                "difference": difference_json(part.difference),
+            }
+            for part in proof.slices
+        ],
+        "per_1000_requests": {
+            "winner": per_1000_requests(proof.winner_rollouts),
+            "baseline": per_1000_requests(proof.baseline_rollouts),
+        },
+    }
+
+
+def interval_json(interval: Interval) -> dict[str, Any]:
+    """An estimate with its interval."""
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high}
+
+
+def difference_json(difference: PairedDifference | None) -> dict[str, Any]:
+    """A paired difference; that of a prompt to itself is zero by definition and needs no test."""
+    if difference is None:
+        return {"mean": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "test": "none: winner and baseline are one prompt"}
+    return {
+        "mean": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "p": difference.p,
+        "test": difference.test,
+    }
+
+
+def per_1000_requests(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
+    """What a thousand requests with a prompt take, by the rollouts of its proof."""
+    costs = [r.cost_usd for r in rollouts if r.cost_usd is not None]
+    return {
+        "prompt_tokens": 1000 * sum(r.prompt_tokens for r in rollouts) / len(rollouts),
+        "completion_tokens": 1000 * sum(r.completion_tokens for r in rollouts) / len(rollouts),
+        "cost_usd": 1000 * sum(costs) / len(costs) if len(costs) == len(rollouts) else None,
+    }
+
+
+def spent_json(budget: Budget, seconds: float) -> dict[str, Any]:
+    """What was spent; `usd` is None where the price is unknown, `by_phase` counts calls."""
+    spent = budget.spent
+    return {
+        "calls": spent.calls,
+        "ledger_hits": spent.ledger_hits,
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "usd": spent.cost_usd,
+        "seconds": round(seconds, 3),
+        "by_phase": {phase: budget.by_phase[phase].calls for phase in PHASES},
+    }
+
+
+def _headroom(headroom: Headroom | None) -> dict[str, Any] | None:
+    if headroom is None:
+        return None
+    return {
+        "n": headroom.baseline.n,
+        "baseline": interval_json(headroom.baseline),
+        "best_probe": headroom.best_probe,
+        "format_failures": headroom.format_failures,
+        "noise": headroom.noise,
+    }

@@ -1,0 +1,81 @@
+"""The tables of the service, beside the ledger in the one database."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+tables = sa.MetaData()
+
+optimizations = sa.Table(
+    "optimizations",
+    tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("identity", sa.Text, nullable=False, index=True),
+    sa.Column("epoch_number", sa.Integer, nullable=False),
+    sa.Column("task", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("ledger_mark", sa.Integer, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("result", sa.JSON),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Text, nullable=False),
+    sa.UniqueConstraint("identity", "epoch_number"),
+)
+"""One row a job: the truth about its status."""
+
+decisions = sa.Table(
+    "decisions",
+    tables,
+    sa.Column("optimization", sa.Text, sa.ForeignKey("optimizations.id"), primary_key=True),
+    sa.Column("point", sa.Text, primary_key=True),
+    sa.Column("fact", sa.JSON, nullable=False),
+)
+"""The decision logs of all jobs."""
+
+looks = sa.Table(
+    "looks",
+    tables,
+    sa.Column("test_digest", sa.Text, primary_key=True),
+    sa.Column("look", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.UniqueConstraint("test_digest", "number"),
+)
+"""Looks at test splits, counted from 1 for each split."""
+
+versions = sa.Table(
+    "prompt_versions",
+    tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("prompt", sa.JSON, nullable=False),
+    sa.Column("evidence", sa.JSON),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "digest"),
+)
+"""Immutable versions of prompts, with what backs them."""
+
+labels = sa.Table(
+    "prompt_labels",
+    tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.ForeignKeyConstraint(["name", "version"], ["prompt_versions.name", "prompt_versions.version"]),
+)
+"""Where each label points now."""
+
+label_moves = sa.Table(
+    "label_moves",
+    tables,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("replaced", sa.Integer),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+"""Every move of every label, append-only."""
