@@ -122,7 +122,7 @@ def _labels(dataset: Dataset, rows: Sequence[Example], declared: Sequence[str] |
             f"rows with other answers.",
         )
     if strangers := [row for row in rows if row.answer in counts and row.answer not in known]:
-        shown = "; ".join(
+        shown = " ".join(
             f"{_quoted(row.answer)} ({row.origin}).{did_you_mean(row.answer, known)}" for row in strangers[:SHOWN]
         )
         yield _error(
@@ -160,8 +160,8 @@ def _duplicates(dataset: Dataset, rows: Sequence[Example]) -> Iterator[Finding]:
             f"{_rows(repeated, 'repeats', 'repeat')} the inputs of another row: little is learned from it.",
         )
     if conflicts := [group for group in groups if len({row.answer for row in group}) > 1]:
-        distinct = {row.answer: row for row in reversed(conflicts[0])}
-        shown = "; ".join(f"{_quoted(row.answer)} ({row.origin})" for row in list(distinct.values())[::-1][:SHOWN])
+        by_answer = {row.answer: row for row in conflicts[0]}
+        shown = "; ".join(f"{_quoted(answer)} ({row.origin})" for answer, row in list(by_answer.items())[:SHOWN])
         yield _warning(
             "conflicting_answers",
             f"{_count(conflicts, 'input has', 'inputs have')} different answers in different rows, so no prompt can "
@@ -176,8 +176,8 @@ def _duplicates(dataset: Dataset, rows: Sequence[Example]) -> Iterator[Finding]:
             "near_duplicates",
             f"{_count(leaks, 'pair', 'pairs')} of rows in different splits, with {len(tested)} rows of test among "
             f"them, are nearly the same, such as {row.origin} ({split}) and {other.origin} ({other_split}): a prompt "
-            f"may look better than it is. Set split.near_duplicates to group, or take one of each pair out of the files; "
-            f"leave them if the task's rows are alike by nature.",
+            f"may look better than it is. Set split.near_duplicates to group, or take one of each pair out of the "
+            f"files; leave them if the task's rows are alike by nature.",
         )
 
 

@@ -22,6 +22,9 @@ from benchmarks.errors import DataError
 
 PAIRS_SHOWN = 3
 
+Part = Split | None
+"""None stands for the rows left out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitPlan:
@@ -88,10 +91,6 @@ def given_splits(train: Sequence[Example], validation: Sequence[Example], test: 
             f"Remove them from one of the two splits."
         )
     return dataset
-
-
-Part = Split | None
-"""None stands for the rows left out."""
 
 
 def _targets(plan: SplitPlan, rows: int) -> dict[Part, int]:

@@ -44,7 +44,7 @@ def bootstrap_interval(
     low, high = student_limits(
         mean, float(np.std(draws, ddof=1)), degrees=n - len(strata), n=n, level=level, lowest=0.0
     )
-    return Interval(mean=mean, low=low, high=high, n=n, level=level)
+    return Interval(mean=mean, low=max(0.0, low), high=min(1.0, high), n=n, level=level)
 
 
 def paired_bootstrap(

@@ -18,8 +18,7 @@ def smallest_detectable_difference(
 
     Solves n = (z_α √ψ + z_β √(ψ - δ²))² / δ² for δ, with ψ the discordance: Miettinen, "The matched pairs design in the
     case of all-or-none responses", Biometrics 24 (1968); Connor, "Sample size for testing differences in proportions
-    for the paired-sample design", Biometrics 43 (1987). The exact McNemar test needs 2 to 5 % more than this on 20 rows
-    or more.
+    for the paired-sample design", Biometrics 43 (1987). The exact McNemar test needs a few per cent more.
     """
     z_alpha = NormalDist().inv_cdf(1 - alpha / 2)
     z_beta = NormalDist().inv_cdf(power)

@@ -44,4 +44,4 @@ def bounded_mean(scores: Sequence[float], level: float = 0.95) -> Interval:
     mean = float(rows.mean())
     standard_error = float(rows.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
     low, high = student_limits(mean, standard_error, degrees=n - 1, n=n, level=level, lowest=0.0)
-    return Interval(mean=mean, low=low, high=high, n=n, level=level)
+    return Interval(mean=mean, low=max(0.0, low), high=min(1.0, high), n=n, level=level)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import math
 
 from benchmarks.evidence.records import PairedDifference
 
-_TINY = sys.float_info.min
+_TINY = math.ulp(0.0)
 
 
 def paired_difference(
@@ -16,7 +16,7 @@ def paired_difference(
 
     What is left to settle is rounding: ends are kept within [-1, 1] and around the mean, p is kept above 0 where it is
     too small for a float, and an end that meets 0 is put on the side that p says. At p = 1 - level the interval is open
-    at 0, which the smallest normal float stands for.
+    at 0, which the smallest positive float stands for.
     """
     low, high = max(-1.0, min(low, mean)), min(1.0, max(high, mean))
     p = min(1.0, max(_TINY, p))

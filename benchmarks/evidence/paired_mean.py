@@ -15,14 +15,25 @@ from benchmarks.evidence.student import student_limits, student_p
 def paired_t(winner: Sequence[float], baseline: Sequence[float], level: float = 0.95) -> PairedDifference:
     """The mean difference of scores in [0, 1], with Student's paired t test and the interval that inverts it.
 
-    The two sequences run in parallel over at least one row; `level` is in (0, 1). Where the rows are few or differ
-    almost alike, p and interval are widened to what the number of rows allows (`benchmarks.evidence.student`), so p is
-    never 0 and the interval never without width.
+    The two sequences run in parallel over at least one row; `level` is in (0, 1). Few rows, or rows that differ almost
+    alike, are not taken for certainty (`benchmarks.evidence.student`): the test reckons that rows not seen may lose as
+    much as any row seen has won or lost, so six rows are the fewest that reach p ≤ 0.05; and what the test does not
+    decide, the other end of the interval or both ends, reckons that they may differ by 1.
     """
     differences = np.array([ours - theirs for ours, theirs in zip(winner, baseline, strict=True)])
     n = differences.size
     mean = float(differences.mean())
     standard_error = float(differences.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
-    low, high = student_limits(mean, standard_error, degrees=n - 1, n=n, level=level, lowest=-1.0)
-    p = student_p(mean, standard_error, degrees=n - 1, n=n)
+    reach = float(np.abs(differences).max()) or 1.0
+    p = student_p(mean, standard_error, degrees=n - 1, n=n, reach=reach)
+    rejected = p <= 1 - level
+    low, high = student_limits(
+        mean,
+        standard_error,
+        degrees=n - 1,
+        n=n,
+        level=level,
+        lowest=-reach if rejected and mean > 0 else -1.0,
+        highest=reach if rejected and mean < 0 else 1.0,
+    )
     return paired_difference(mean=mean, low=low, high=high, p=p, n=n, test="paired t", level=level)

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmarks.errors import MetricError
 from benchmarks.metrics.json_values import refuse_constant
@@ -48,8 +48,8 @@ def make_extractor(extraction: Extraction, labels: Sequence[str] = ()) -> Extrac
     read the task's `labels` and give a label as the task spells it: `label` where the whole part or its first line
     is a label (normalised), `mention` where exactly one label is mentioned as whole words.
 
-    Raises MetricError if labels are needed and missing, if one is blank, or if two of them differ only in what
-    normalisation removes.
+    Raises MetricError if there is no such extraction, if labels are needed and missing, if one is blank, or if two
+    of them differ only in what normalisation removes.
     """
     match extraction:
         case "text":
@@ -64,6 +64,7 @@ def make_extractor(extraction: Extraction, labels: Sequence[str] = ()) -> Extrac
             return Reading(read=_label_reader(labels))
         case "mention":
             return Reading(read=_mention_reader(labels))
+    raise MetricError(f"There is no extraction {extraction!r}; known: {', '.join(get_args(Extraction))}.")
 
 
 def first_line(text: str) -> str | None:

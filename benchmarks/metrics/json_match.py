@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import fsum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets.records import Example
 from benchmarks.errors import MetricError
 from benchmarks.metrics.extraction import Extraction, make_extractor
 from benchmarks.metrics.json_values import ABSENT, at_path, equal, parsed
 from benchmarks.metrics.row_mean import RowMean
+
+if TYPE_CHECKING:
+    from benchmarks.metrics.json_schema import Schema
 
 
 class JsonMatch(RowMean):
@@ -31,12 +34,14 @@ class JsonMatch(RowMean):
         extract: Extraction = "json",
         labels: Sequence[str] = (),
     ) -> None:
-        from benchmarks.metrics.json_schema import Schema  # noqa: PLC0415 - jsonschema is slow to import
-
         self.extractor = make_extractor(extract, labels)
         self.binary = len(fields) <= 1
         self._fields = tuple(fields)
-        self._schema = None if schema is None else Schema(schema)
+        self._schema: Schema | None = None
+        if schema is not None:
+            from benchmarks.metrics.json_schema import Schema  # noqa: PLC0415 - jsonschema is slow to import
+
+            self._schema = Schema(schema)
 
     def score(self, answer: str, example: Example) -> float:
         """What `answer` is worth, in [0, 1]; 0.0 if it is not JSON or does not satisfy the schema.

@@ -33,7 +33,7 @@ class Schema:
                 f"{error.json_path}."
             ) from error
         bounded: Any = extend(draft, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-        self._validator = bounded(schema, registry=Registry())
+        self._validator = bounded(_without_dialects(schema), registry=Registry())
 
     def allows(self, value: Any) -> bool:
         """Whether `value` satisfies the schema; not if it is too deep, or a number in it too large, to be checked.
@@ -60,6 +60,17 @@ def _keywords(schema: object) -> Iterator[tuple[str, object]]:
             pending += node.values()
         elif isinstance(node, list):
             pending += node
+
+
+def _without_dialects(schema: object) -> object:
+    """The same schema without `$schema`: jsonschema would go back to that draft's own `pattern` where it stands."""
+    if isinstance(schema, Mapping):
+        return {
+            keyword: _without_dialects(value)
+            for keyword, value in schema.items()
+            if keyword != "$schema" or not isinstance(value, str)
+        }
+    return [_without_dialects(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _refuse_unsafe(keyword: str, value: object) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from math import fsum
 
 from benchmarks.datasets.records import Example
 from benchmarks.metrics.accuracy import RightLabel
 from benchmarks.metrics.normalisation import normalise
+
+_normal = lru_cache(maxsize=4096)(normalise)
 
 
 class MacroF1(RightLabel):
@@ -30,10 +33,10 @@ class MacroF1(RightLabel):
         answered: Counter[str] = Counter()
         right: Counter[str] = Counter()
         for (answer, wanted), rows in pairs.items():
-            label = normalise(wanted)
+            label = _normal(wanted)
             expected[label] += rows
             if answer is not None:
-                given = normalise(answer)
+                given = _normal(answer)
                 answered[given] += rows
                 right[label] += rows if given == label else 0
         return fsum(2 * right[label] / (expected[label] + answered[label]) for label in expected) / len(expected)

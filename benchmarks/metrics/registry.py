@@ -25,7 +25,7 @@ ENTRY_POINTS = "whet.metrics"
 """The entry point group under which other packages offer metrics."""
 
 BUILT_IN: Mapping[str, Callable[..., Metric]] = {
-    metric.name: metric for metric in (Accuracy, ExactMatch, MacroF1, Contains, Numeric, Regex, RougeL, ChrF, JsonMatch)
+    metric.name: metric for metric in (Accuracy, MacroF1, ExactMatch, Contains, Numeric, Regex, RougeL, ChrF, JsonMatch)
 }
 """The metrics of whet by name; the keyword parameters of each are its options."""
 

@@ -132,10 +132,10 @@ def wrapped(
     ledger: Ledger,
     occasion: Occasion,
     mark: int,
-    patience: Patience | None = None,
-    seed: int = 0,
+    patience: Patience,
+    rng: random.Random,
 ) -> LanguageModel:
     """`model` behind the wrappers: ledger, retries, budget, concurrency."""
     metered = Metered(inner=Throttled(model, max_concurrency), budget=budget, tariff=tariff)
-    retrying = Retrying(metered, patience=patience or Patience(), rng=random.Random(seed))
+    retrying = Retrying(metered, patience=patience, rng=rng)
     return Recorded(retrying, ledger=ledger, occasion=occasion, mark=mark, budget=budget, tariff=tariff)
