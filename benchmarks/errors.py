@@ -5,6 +5,7 @@
     │   ├── TaskError        the task file: an unknown field, metric, label or variable
     │   ├── DataError        the rows: a missing file or column, an unparsable row, too few rows
     │   ├── MetricError      the metric: unknown, misconfigured, or it raised on a row
+    │   ├── OwnCodeError     a metric or proposer of the user's own cannot be loaded
     │   └── StorageError     where whet keeps things: unreadable, read-only, made by a newer version
     ├── EndpointError        look at the model endpoint
     │   ├── AccessDenied     the key is wrong, missing or not allowed (never retried)
@@ -36,6 +37,10 @@ class DataError(InputError):
 
 class MetricError(InputError):
     """The metric is unknown, misconfigured, or raised on a row."""
+
+
+class OwnCodeError(InputError):
+    """Code of the user's own cannot be loaded."""
 
 
 class StorageError(InputError):

@@ -6,13 +6,14 @@ what makes that so. It sees the test split only through `prove`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.budget import Amount
 from benchmarks.datasets.records import Example
 from benchmarks.errors import BudgetError
-from benchmarks.evaluation.rollout import request_for
+from benchmarks.evaluation.rollout import FORMAT, TRUNCATED, request_for
 from benchmarks.evaluation.run import Assignment
 from benchmarks.evidence.intervals import mean_interval
 from benchmarks.models.prices import Tariff
@@ -24,12 +25,15 @@ from optimizers.plan import Plan
 from optimizers.progress import Leading, Notice, Observer, PhaseStarted, silent
 from optimizers.proof import MOST_MISSING, Looks, Proof, prove
 from optimizers.race import Standing, against, common_order, race, ranked, standing
-from optimizers.schedule import FINALISTS, schedule
+from optimizers.schedule import FINALISTS, Rung, schedule
 from optimizers.space import SearchSpace
-from optimizers.study import Candidate, Study
+from optimizers.study import Candidate, Study, shrunk
 
 PROMOTE = "promote"
 KEEP_BASELINE = "keep_baseline"
+
+FINALISTS_SHARE = 0.2
+"""The share of the search calls that is set aside for the finalists of several cohorts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +89,8 @@ async def optimize(
     search.hold_for_proof([problem.baseline])
     search.check_affordable()
     headroom = await search.headroom()
-    standings = await search.cohorts()
-    winner = await search.finalists(standings)
+    survivors = await search.cohorts()
+    winner = await search.finalists(survivors)
     proof = await search.prove(winner, journal, looks)
     decision, why = _decide(winner is search.baseline, proof)
     return Outcome(
@@ -115,7 +119,7 @@ class _Search:
         self.baseline = self.study.baseline
         self.order = common_order(problem.validation, problem.seed, stratify=problem.stratify)
         self.proof_rows = common_order(problem.test, problem.seed, stratify=problem.stratify)[: plan.proof_rows]
-        self.newcomers = self.study.first_cohort(plan.cohorts[0][0])
+        self.newcomers = self.study.first_cohort(plan.cohorts[0])
         self.tried: dict[str, Candidate] = {}
 
     def hold_for_proof(self, prompts: Sequence[Prompt]) -> None:
@@ -150,43 +154,69 @@ class _Search:
         self._enter("headroom", len(rows) * (1 + len(probes)) + self.plan.repeat_calls)
         found = await look(self.baseline, probes, rows, self.problem.repeats, self.evaluator)
         self._note([self.baseline, *probes])
+        if found is not None:
+            self._comment(found)
         return found
 
-    async def cohorts(self) -> list[Standing]:
-        """Races one cohort after the other; the two best of each meet the newcomers of the next."""
+    def _comment(self, headroom: Headroom) -> None:
+        """Says what a person would want to know before the search goes on."""
+        replies = [self.evaluator.rollout(self.baseline.prompt, e) for e in self.order[: headroom.baseline.n]]
+        unusable = [r for r in replies if r is not None and r.problem in (FORMAT, TRUNCATED)]
+        if unusable and len(unusable) == headroom.baseline.n:
+            reply = " ".join((unusable[0].reply or "").split())
+            why = "was cut off at max_tokens" if unusable[0].problem == TRUNCATED else "holds no answer for the metric"
+            self.observer(Notice(message=f"None of the first replies to your prompt is usable: “{reply[:160]}” {why}."))
+        elif headroom.baseline.mean == 1.0:
+            self.observer(
+                Notice(message=f"Your prompt is right on all of the first {headroom.baseline.n} rows: little to gain.")
+            )
+
+    async def cohorts(self) -> list[Candidate]:
+        """Races one cohort after the other. The best survivors so far meet the newcomers of the next cohort; all
+        survivors are returned, the best first."""
         self._enter("search", self.plan.search_calls)
-        veterans = [self.baseline]
-        leaders: list[Standing] = []
-        for number, (size, calls) in enumerate(self.plan.cohorts):
+        survivors = [self.baseline]
+        for number, size in enumerate(self.plan.cohorts):
             newcomers = self.newcomers if number == 0 else self.study.next_cohort(size)
             if not newcomers or self.evaluator.out_of_time:
                 break
-            entrants = [*veterans, *newcomers]
-            rungs = schedule(len(entrants), len(self.order), min(calls, self._calls_left()))
-            if len(rungs) > 1 and rungs[-1].candidates <= FINALISTS:
-                rungs.pop()  # What the last rung would take goes to the finalists of all cohorts.
+            entrants = [*survivors[:FINALISTS], *newcomers]
+            rungs = self._rungs(len(entrants), cohorts_left=len(self.plan.cohorts) - number)
             standings = await race(
                 entrants, order=self.order, rungs=rungs, evaluator=self.evaluator, on_rung=self._report
             )
-            if not standings:
-                break
             self.study.tell([(s.candidate, s.mean, s.scored) for s in standings if s.scored])
-            leaders = standings
-            veterans = [s.candidate for s in standings[:FINALISTS]]
-        return leaders
+            survivors = self._best({s.candidate.trial: s.candidate for s in standings[:FINALISTS]}, survivors)
+        return survivors
 
-    async def finalists(self, standings: Sequence[Standing]) -> Candidate:
+    def _rungs(self, entrants: int, cohorts_left: int) -> list[Rung]:
+        """The rungs of one cohort. A lone cohort leaves its last rung to the finalists; several cohorts share what is
+        left once the finalists' calls are set aside."""
+        if len(self.plan.cohorts) == 1:
+            rungs = schedule(entrants, len(self.order), self._calls_left())
+            return rungs[:-1] if len(rungs) > 1 and rungs[-1].candidates <= FINALISTS else rungs
+        aside = min(FINALISTS * len(self.order), int(self.plan.search_calls * FINALISTS_SHARE))
+        return schedule(entrants, len(self.order), max(0, self._calls_left() - aside) // cohorts_left)
+
+    def _best(self, new: Mapping[int, Candidate], known: Sequence[Candidate]) -> list[Candidate]:
+        """All of them, the best first: by their means over the rows they ran, drawn towards the mean of all as far as
+        their rows are few."""
+        pool = list({**{c.trial: c for c in known}, **new}.values())
+        standings = {c.trial: standing(c, self.order, len(self.order), self.evaluator) for c in pool}
+        scored = sum(s.scored for s in standings.values())
+        overall = sum(s.mean * s.scored for s in standings.values()) / scored if scored else 0.0
+        return sorted(
+            pool, key=lambda c: (-shrunk(standings[c.trial].mean, standings[c.trial].scored, overall), c.trial)
+        )
+
+    async def finalists(self, survivors: Sequence[Candidate]) -> Candidate:
         """The best of the finalists, re-scored on as much of validation as the budget allows; the baseline if the
         best does not beat it on the rows that both have."""
-        best = [s.candidate for s in standings[:FINALISTS]] or [self.baseline]
-        reached = standings[0].rows if standings else 0
-        fresh = len(best) * (len(self.order) - reached)
-        self._enter("finalists", min(fresh, self._calls_left()))
-        rows = min(len(self.order), reached + self._calls_left() // len(best))
-        while rows > reached and not self.evaluator.affords(self._block(best, reached, rows)):
-            rows = (rows + reached) // 2
-        if rows > reached and not self.evaluator.out_of_time:
-            await self.evaluator.block(self._block(best, reached, rows))
+        best = list(survivors[:FINALISTS])
+        self._enter("finalists", min(self._cost(best, len(self.order)), self._calls_left()))
+        rows = bisect_left(range(1, len(self.order) + 1), True, key=lambda n: not self._payable(best, n))
+        if rows and not self.evaluator.out_of_time:
+            await self.evaluator.block(self._block(best, rows))
             if not self.evaluator.out_of_time:
                 final = ranked([standing(c, self.order, rows, self.evaluator) for c in best])
                 self._report(final)
@@ -226,8 +256,15 @@ class _Search:
         warm ledger makes a search cheaper, and never longer."""
         return max(0, self.plan.search_calls + self.plan.repeat_calls - len(self.evaluator.rollouts))
 
-    def _block(self, candidates: Sequence[Candidate], begin: int, end: int) -> list[Assignment]:
-        return [Assignment(prompt=c.prompt, example=e) for c in candidates for e in self.order[begin:end]]
+    def _block(self, candidates: Sequence[Candidate], rows: int) -> list[Assignment]:
+        return [Assignment(prompt=c.prompt, example=e) for c in candidates for e in self.order[:rows]]
+
+    def _payable(self, candidates: Sequence[Candidate], rows: int) -> bool:
+        block = self._block(candidates, rows)
+        return len(self.evaluator.new(block)) <= self._calls_left() and self.evaluator.affords(block)
+
+    def _cost(self, candidates: Sequence[Candidate], rows: int) -> int:
+        return len(self.evaluator.new(self._block(candidates, rows)))
 
     def _enter(self, phase: str, calls_planned: int) -> None:
         self.budget.phase = phase

@@ -21,7 +21,7 @@ class Plan:
     """Calls by purpose.
 
     `proof_rows` test rows are set aside for the proof, two calls each. `cohorts` holds the number of new candidates
-    and the calls of each cohort; together with the look at the headroom (`headroom_rows` rows for the baseline and
+    of each cohort; together with the look at the headroom (`headroom_rows` rows for the baseline and
     `probes` more prompts) they make up `search_calls`. `repeat_calls` repeat the baseline to show the noise.
     """
 
@@ -30,7 +30,7 @@ class Plan:
     repeat_calls: int
     headroom_rows: int
     probes: int
-    cohorts: tuple[tuple[int, int], ...]
+    cohorts: tuple[int, ...]
 
     @property
     def proof_calls(self) -> int:
@@ -72,13 +72,13 @@ def make_plan(
     probes = max(0, min(PROBES, space_size, search_calls // (4 * headroom_rows) - 1))
     most = min(search_calls // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT)
     if space_size < most:
-        cohorts: tuple[tuple[int, int], ...] = ((space_size, search_calls),)
+        cohorts: tuple[int, ...] = (space_size,)
     else:
         number = max(1, min(MOST_COHORTS, search_calls // CALLS_PER_COHORT))
         share = search_calls // number
         usual = max(3, min(LARGEST_COHORT, share // CALLS_PER_CANDIDATE))
         first = max(usual, min(instructions, share // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT))
-        cohorts = ((first, share), *((usual, share) for _ in range(number - 1)))
+        cohorts = (first, *[usual] * (number - 1))
     return Plan(
         proof_rows=proof_rows,
         search_calls=search_calls,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from benchmarks.errors import TaskError
-from benchmarks.metrics.loading import load
+from benchmarks.own_code import load
 from benchmarks.prompts.delimiters import MODEL
 from benchmarks.tasks.task import Task, check_instruction, usable_families
 from optimizers.optimization import Problem
@@ -20,6 +20,8 @@ from optimizers.space import SearchSpace
 ENTRY_POINTS = "whet.proposers"
 PROPOSALS = 16
 REASONING_TOKENS = 512
+MOST_LABELS_SHOWN = 24
+"""With this many labels or fewer, one demonstration of each is among the default choices."""
 
 Choice = TypeVar("Choice")
 
@@ -43,7 +45,8 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
         raise TaskError(f"No delimiter family is left of {', '.join(wanted)}. " + " ".join(notices))
 
     train = task.dataset.train
-    counts = [c for c in search.demonstrations.count or [0, 2, 4, 8] if c <= len(train)] or [0]
+    one_each = [len(task.labels)] if 8 < len(task.labels) <= MOST_LABELS_SHOWN else []
+    counts = [c for c in search.demonstrations.count or [0, 2, 4, 8, *one_each] if c <= len(train)] or [0]
     if search.demonstrations.count and len(counts) < len(search.demonstrations.count):
         notices.append(f"There are {len(train)} train rows, so no prompt shows more demonstrations than that.")
     markers = search.answer_marker or ["none", "Answer:"]

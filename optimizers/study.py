@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     import optuna
 
 PRIOR_ROWS = 10
-"""How many rows' worth of doubt a partial mean carries, see `Study.tell`."""
+"""How many rows' worth of doubt a partial mean carries, see `shrunk`."""
 
 ASKS_PER_CANDIDATE = 8
 """How often the sampler is asked again when it repeats itself, before the study is taken to be exhausted."""
+
+
+def shrunk(mean: float, rows: int, overall: float) -> float:
+    """A mean over few rows, drawn towards the mean of all candidates as if `PRIOR_ROWS` average rows had been seen as
+    well (the posterior mean under a conjugate prior)."""
+    return (mean * rows + overall * PRIOR_ROWS) / (rows + PRIOR_ROWS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +105,7 @@ class Study:
     def tell(self, standings: Sequence[tuple[Candidate, float, int]]) -> None:
         """Reports how candidates did: (candidate, mean score, rows). The more rows, the more a mean counts.
 
-        TPE takes every value for equally sure, so a mean over few rows is drawn towards the mean of all candidates, as
-        if `PRIOR_ROWS` average rows had been seen as well (the posterior mean under a conjugate prior).
+        TPE takes every value for equally sure, so means over few rows are told shrunk.
         """
         total = sum(rows for _, _, rows in standings)
         overall = sum(mean * rows for _, mean, rows in standings) / total if total else 0.0
@@ -108,7 +113,7 @@ class Study:
             if candidate.trial in self._told or candidate.choices is None:
                 continue
             self._told.add(candidate.trial)
-            value = (mean * rows + overall * PRIOR_ROWS) / (rows + PRIOR_ROWS)
+            value = shrunk(mean, rows, overall)
             asked = self._asked.pop(candidate.trial, None)
             if asked is not None:
                 self._study.tell(asked, value)

@@ -43,10 +43,25 @@ class Metric(Protocol):
     (macro-F1), the race uses the row scores and the proof uses `aggregate` itself.
     """
 
-    name: str
-    binary: bool
-    mean_of_rows: bool
-    extractor: Extractor
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def binary(self) -> bool:
+        """Whether every row score is 0 or 1."""
+        ...
+
+    @property
+    def mean_of_rows(self) -> bool:
+        """Whether `aggregate` is the mean of the row scores."""
+        ...
+
+    @property
+    def extractor(self) -> Extractor:
+        """Takes the answer out of a reply."""
+        ...
 
     def score(self, answer: str, example: Example) -> float:
         """What `answer` is worth on `example`, in [0, 1]."""

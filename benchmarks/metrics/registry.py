@@ -12,7 +12,6 @@ from benchmarks.metrics.chrf import ChrF
 from benchmarks.metrics.contains import Contains
 from benchmarks.metrics.exact_match import ExactMatch
 from benchmarks.metrics.json_match import JsonMatch
-from benchmarks.metrics.loading import load
 from benchmarks.metrics.macro_f1 import MacroF1
 from benchmarks.metrics.numeric import Numeric
 from benchmarks.metrics.own import make, own_metric
@@ -20,6 +19,7 @@ from benchmarks.metrics.protocol import Metric
 from benchmarks.metrics.regex import Regex
 from benchmarks.metrics.rouge_l import RougeL
 from benchmarks.metrics.scoring import explained
+from benchmarks.own_code import load
 
 ENTRY_POINTS = "whet.metrics"
 """The entry point group under which other packages offer metrics."""
@@ -36,8 +36,8 @@ def make_metric(name: str, options: Mapping[str, object], labels: Sequence[str],
     `labels` are the task's labels, empty if it has none. Code (`package.module:function`, `file.py:function`) is
     loaded only if `allow_code`; whoever can choose a metric's name could otherwise run anything.
 
-    Raises MetricError, saying what would be right, if the name is unknown, an option does not fit, or the metric
-    cannot be loaded.
+    Raises MetricError, saying what would be right, if the name is unknown or an option does not fit, and OwnCodeError
+    if the code cannot be loaded.
     """
     if name in BUILT_IN:
         return make(name, BUILT_IN[name], options, labels)

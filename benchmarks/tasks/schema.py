@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from rapidfuzz import process
 
+from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.errors import TaskError
 from benchmarks.models.protocol import ParameterValue
 from benchmarks.prompts.delimiters import NAMES as DELIMITERS
@@ -242,12 +242,7 @@ class TaskSpec(_Section):
 
 def _known(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise ValueError(f"unknown {what} '{name}'{_nearest(name, known)}; known: {', '.join(known)}")
-
-
-def _nearest(name: str, known: Any) -> str:
-    found = process.extractOne(name, list(known), score_cutoff=60)
-    return f" (did you mean '{found[0]}'?)" if found else ""
+        raise ValueError(f"unknown {what} '{name}'; known: {', '.join(known)}.{did_you_mean(name, known)}")
 
 
 def read_task_file(path: Path) -> dict[str, Any]:
@@ -284,7 +279,7 @@ def parse_task(content: dict[str, Any]) -> TaskSpec:
 def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "task"
     if error["type"] == "extra_forbidden":
-        return f"  {where}: unknown field{_nearest(str(error['loc'][-1]), _fields(error['loc'][:-1]))}"
+        return f"  {where}: unknown field.{did_you_mean(str(error['loc'][-1]), _fields(error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"  {where}: required"
     message = error["msg"].removeprefix("Value error, ")

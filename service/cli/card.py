@@ -122,7 +122,7 @@ def _pairs(parameters: Mapping[str, Any]) -> str:
 def print_forecast(console: Console, forecast: Forecast) -> None:
     """What `--dry-run` says."""
     plan, typical = forecast.plan, forecast.typical
-    candidates = sum(newcomers for newcomers, _ in plan.cohorts)
+    candidates = sum(plan.cohorts)
     usd = f"about ${typical.usd:.4f}" if forecast.priced else "price unknown"
     console.print(
         Text(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.datasets.records import Example
-from benchmarks.errors import MetricError
+from benchmarks.errors import InputError, MetricError
 from benchmarks.metrics.protocol import ReplyFormat
 from benchmarks.metrics.registry import BUILT_IN, is_classification, make_metric
 from benchmarks.metrics.scoring import score_row
@@ -109,13 +109,13 @@ def test_an_own_factory_is_given_its_options(own: str, row: Row) -> None:
         ("nothing", {}, "returned 7, which is no Metric: it lacks name"),
         ("three", {}, "must take two positional parameters"),
         ("CONSTANT", {}, "neither a function nor a factory but 3"),
-        ("", {}, "names no metric"),
+        ("", {}, "names no code"),
     ],
 )
 def test_an_own_metric_that_does_not_fit_is_explained(
     attribute: str, options: dict[str, object], message: str, own: str
 ) -> None:
-    with pytest.raises(MetricError, match=message.replace("?", r"\?")):
+    with pytest.raises(InputError, match=message.replace("?", r"\?")):
         make_metric(f"{own}.py:{attribute}", options, (), allow_code=True)
 
 
@@ -126,7 +126,7 @@ def test_own_code_that_cannot_be_loaded_is_explained(own: str, tmp_path: Path) -
         ("missing_module:f", "could not be loaded: ModuleNotFoundError"),
         ("missing.py:f", "There is no file 'missing.py'"),
     ]:
-        with pytest.raises(MetricError, match=message):
+        with pytest.raises(InputError, match=message):
             make_metric(reference, {}, (), allow_code=True)
 
 
