@@ -28,6 +28,7 @@ from optimizers.progress import Advanced, Observer, silent
 MOST_MISSING = 0.5
 """A block with a larger share of missing rows says something about the endpoint, nothing about prompts."""
 
+_REFUSALS = {kind.value for kind in FailureKind if not kind.transient}
 _TOKENS_PER_BOUND = 0.6
 _MARGIN = 1.1
 
@@ -197,9 +198,8 @@ class Evaluator:
                 f"{len(missing)} of {len(results)} calls got no reply; the last one: {missing[-1].detail}. "
                 "Nothing that was paid for is lost: run the same command again once the endpoint answers."
             )
-        refused = [r for r in results if r.problem == FailureKind.REJECTED.value]
-        if results and len(refused) == len(results) and not self.rollouts:
-            raise EndpointError(f"The endpoint rejects every request: {refused[-1].detail}")
+        if results and not self.rollouts and all(r.problem in _REFUSALS for r in results):
+            raise EndpointError(f"The endpoint refuses every request. The last refusal: {results[-1].detail}")
 
     def _advance(self, rollout: Rollout) -> None:
         self._done["calls"] += 1

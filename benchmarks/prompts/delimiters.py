@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ class Delimiters:
 
     `output_opening` stands before the answer and `output_closing` after it; `gap` separates the answer from its
     opening. `strings` are what must not occur in the data, lest a row looks like structure; families whose markers
-    are ordinary words (`Input:`) name none, because models tell those apart by position.
+    are ordinary words (`Input:`) name none, because models tell those apart by position. `answer_strings` must not
+    occur in answers, which could not be read back otherwise.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Delimiters:
     output_closing: str
     gap: str
     strings: tuple[str, ...] = ()
+    answer_strings: tuple[str, ...] = ()
 
     def input_block(self, fields: Sequence[tuple[str, Part]]) -> list[Part]:
         """The section that holds the inputs. `fields` are pairs of a field's name and its text or variable."""
@@ -35,9 +38,11 @@ class Delimiters:
             block += [self.opening.replace("NAME", name), part, self.closing.replace("NAME", name)]
         return block
 
-    def collides(self, texts: Iterable[str]) -> str | None:
-        """The first of this family's strings that occurs in `texts`, if any."""
-        return next((string for text in texts for string in self.strings if string in text), None)
+    def collides(self, texts: Iterable[str], answers: Iterable[str]) -> str | None:
+        """The first string that must not occur in the input `texts` or the `answers` and does, if any."""
+        in_texts = (string for text in texts for string in self.strings if string in text)
+        in_answers = (string for text in answers for string in (*self.strings, *self.answer_strings) if string in text)
+        return next(itertools.chain(in_texts, in_answers), None)
 
 
 PLAIN = Delimiters(
@@ -88,6 +93,7 @@ JSON = Delimiters(
     output_closing='"}',
     gap="",
     strings=('{"input": "', '{"output": "'),
+    answer_strings=('"', "\\", "\n"),
 )
 
 FAMILIES = {family.name: family for family in (PLAIN, MARKDOWN, XML, BRACKETS, JSON)}

@@ -144,11 +144,12 @@ def usable_families(spec: TaskSpec, dataset: Dataset) -> tuple[dict[str, Delimit
     else:
         excluded[MODEL] = "model.special_tokens names no special tokens of the served model"
     rows = [row for split in Split for row in dataset.split(split)]
-    texts = [text for row in rows for text in (*row.inputs.values(), row.answer)]
+    texts = [text for row in rows for text in row.inputs.values()]
+    answers = [row.answer for row in rows]
     for name, family in list(known.items()):
-        string = family.collides(texts)
+        string = family.collides(texts, answers)
         if string is not None:
-            excluded[name] = f"its marker {string!r} occurs in the data"
+            excluded[name] = f"{string!r} occurs in the data and would be read as structure"
             del known[name]
     return known, excluded
 

@@ -11,7 +11,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
 from benchmarks.datasets.records import Example
+from optimizers.demonstrations.trigrams import trigram_vectors
 
 MOST_COMPARED = 1_000
 """Rows that are compared with each other; more are thinned out at random first."""
@@ -52,26 +55,23 @@ def balanced(train: Sequence[Example], count: int, rng: random.Random) -> tuple[
 def nearest(train: Sequence[Example], count: int, rng: random.Random) -> tuple[Example, ...]:
     """Rows such that every train row has a near neighbour among them, the most representative last.
 
-    Greedy facility location on the cosine similarity of TF-IDF vectors of character trigrams (Lin and Bilmes, "A
-    Class of Submodular Functions for Document Summarization", 2011). The random generator picks the nine tenths of
-    the rows that may be chosen, so that different draws differ. Models attend most to the last demonstration.
+    Greedy facility location (Lin and Bilmes, "A Class of Submodular Functions for Document Summarization", 2011) on
+    the similarity of `trigram_vectors`. The random generator picks the nine tenths of the rows that may be chosen, so
+    that different draws differ. Models attend most to the last demonstration.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - takes a second
-
     rows = rng.sample(list(train), MOST_COMPARED) if len(train) > MOST_COMPARED else list(train)
     if len(rows) <= count:
         return tuple(rng.sample(rows, len(rows)))
-    texts = ["\n".join(example.inputs.values()) for example in rows]
-    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), sublinear_tf=True).fit_transform(texts)
-    similarity = (vectors @ vectors.T).toarray()
+    vectors = trigram_vectors(["\n".join(example.inputs.values()) for example in rows])
+    similarity = vectors @ vectors.T
     allowed = sorted(rng.sample(range(len(rows)), max(count, len(rows) * 9 // 10)))
-    covered = similarity[:, 0] * 0.0
+    covered = np.zeros(len(rows), dtype=np.float32)
     chosen: list[int] = []
     for _ in range(count):
-        gains = {i: float((similarity[:, i] - covered).clip(min=0).sum()) for i in allowed if i not in chosen}
-        best = max(gains, key=lambda i: (gains[i], -i))
-        chosen.append(best)
-        covered = covered.clip(min=similarity[:, best])
+        gains = np.maximum(similarity[allowed] - covered, 0).sum(axis=1)
+        gains[[allowed.index(row) for row in chosen]] = -1
+        chosen.append(allowed[int(gains.argmax())])
+        covered = np.maximum(covered, similarity[chosen[-1]])
     return tuple(rows[i] for i in reversed(chosen))
 
 
