@@ -74,9 +74,8 @@ class ProgressDisplay:
 
     def _advanced(self, event: Advanced) -> None:
         if self._live:
-            self._progress.update(
-                self._bar, completed=event.calls_done, phase=self._phase, detail=f"{self._counts(event)} {self._best}"
-            )
+            detail = " · ".join(part for part in (self._counts(event), self._best) if part)
+            self._progress.update(self._bar, completed=event.calls_done, phase=self._phase, detail=detail)
         elif self._clock() - self._printed_at >= SECONDS_BETWEEN_LINES:
             self._line(f"{event.calls_done}/{self._planned} calls{self._rate(event)}, {self._counts(event)}")
 
