@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,25 +66,29 @@ class Charge:
         )
 
 
+_HIT = Charge(ledger_hits=1)
+
+
 class Budget:
     """What a job may still spend.
 
-    Invariant: at every moment, spent + reserved ≤ caps in each unit, whatever the concurrency, provided no request
-    costs more than what was reserved for it.
+    `by_phase` holds what was charged in each phase, `spent` their sum. Invariant: at every moment, spent + reserved ≤
+    caps in each unit, whatever the concurrency, provided no request costs more than what was reserved for it.
     """
 
     def __init__(self, caps: Caps) -> None:
         self.caps = caps
         self.phase = "search"
         self.by_phase: dict[str, Charge] = defaultdict(Charge)
+        self._spent = Charge()
         self._reserved = Amount()
         self._held = Amount()
-        self._settled = asyncio.Condition()
+        self._settled = asyncio.Event()
 
     @property
     def spent(self) -> Charge:
         """Everything charged so far."""
-        return sum(self.by_phase.values(), Charge())
+        return self._spent
 
     def hold(self, amount: Amount) -> None:
         """Sets `amount` aside, out of reach of `affords`, until the next `hold`: the proof's share."""
@@ -104,12 +108,11 @@ class Budget:
         Waits while requests under way may still give some of their reservations back; False when nothing is under
         way and `amount` does not fit.
         """
-        if not self._fits(amount):
-            async with self._settled:
-                while not self._fits(amount):
-                    if self._reserved == Amount():
-                        return False
-                    await self._settled.wait()
+        while not self._fits(amount):
+            if self._reserved == Amount():
+                return False
+            self._settled.clear()
+            await self._settled.wait()
         self._reserved += amount
         return True
 
@@ -119,21 +122,23 @@ class Budget:
         if self._reserved.calls == 0:
             self._reserved = Amount()
         self.charge(charge)
-        async with self._settled:
-            self._settled.notify_all()
+        self._settled.set()
 
     def charge(self, charge: Charge) -> None:
         """Charges the current phase with calls made, or with ledger hits."""
         self.by_phase[self.phase] += charge
+        self._spent += charge
 
     def charge_hit(self) -> None:
         """Counts a reply that was there before the job began, or was already charged to it."""
-        self.charge(replace(Charge(), ledger_hits=1))
+        self.charge(_HIT)
 
     def _fits(self, amount: Amount) -> bool:
-        total = self.spent.amount + self._reserved + amount
+        # Written out: every call passes here, and adding records up would take several times as long.
+        caps, spent, reserved = self.caps, self._spent, self._reserved
+        tokens = spent.prompt_tokens + spent.completion_tokens + reserved.tokens + amount.tokens
         return (
-            total.calls <= self.caps.calls
-            and (self.caps.tokens is None or total.tokens <= self.caps.tokens)
-            and (self.caps.usd is None or total.usd <= self.caps.usd + 1e-9)
+            spent.calls + reserved.calls + amount.calls <= caps.calls
+            and (caps.tokens is None or tokens <= caps.tokens)
+            and (caps.usd is None or (spent.cost_usd or 0.0) + reserved.usd + amount.usd <= caps.usd + 1e-9)
         )

@@ -68,6 +68,7 @@ class Evaluator:
         self._clock = clock
         self._since = clock()
         self._blocks = 0
+        self._sizes_matter = budget.caps.tokens is not None or budget.caps.usd is not None
         self._tokens_per_bound = 0.0
         self._done: Counter[str] = Counter()
 
@@ -86,17 +87,19 @@ class Evaluator:
         return list(unseen.values())
 
     def affords(self, assignments: Sequence[Assignment]) -> bool:
-        """Whether what is left, apart from what is held, pays for `assignments`.
-
-        Calls are counted exactly. Tokens and dollars are forecast from the largest possible and what calls of this
-        job have taken of it so far, with a margin; room for one call's largest possible is left on top.
-        """
+        """Whether what is left, apart from what is held, pays for those of `assignments` that were not run yet."""
         fresh = self.new(assignments)
-        bounds = [self._tariff.bound(request_for(a.prompt, a.example, a.repeat)) for a in fresh]
-        return not bounds or self.budget.affords(self.forecast(bounds))
+        return not fresh or self.budget.affords(self.forecast(fresh))
 
-    def forecast(self, bounds: Sequence[Amount]) -> Amount:
-        """What calls with these `bounds` are expected to take in all, with a margin."""
+    def forecast(self, assignments: Sequence[Assignment]) -> Amount:
+        """What `assignments` are expected to take in all.
+
+        Calls are counted exactly. Tokens and dollars, where they are capped, are forecast from the largest possible
+        and what calls of this job have taken of it so far, with a margin; one call's largest possible is added.
+        """
+        if not self._sizes_matter:
+            return Amount(calls=len(assignments))
+        bounds = [self._tariff.bound(request_for(a.prompt, a.example, a.repeat)) for a in assignments]
         share = min(1.0, (self._tokens_per_bound or _TOKENS_PER_BOUND) * _MARGIN)
         largest = max(bounds, key=lambda amount: amount.tokens, default=Amount())
         return Amount(
@@ -130,6 +133,7 @@ class Evaluator:
         before = self.budget.spent
         try:
             async with asyncio.timeout(None if settled else self._seconds_left()):
+                await asyncio.sleep(0)  # Where no time is left at all, nothing may leave.
                 results = await run(asked, model=self._model, metric=self.metric, on_rollout=self._advance)
         except TimeoutError:
             await self._model.withdraw()
@@ -184,6 +188,8 @@ class Evaluator:
             self._advance(rollout)
 
     def _learn(self, asked: Sequence[Assignment], results: Sequence[Rollout]) -> None:
+        if not self._sizes_matter:
+            return
         for assignment, rollout in zip(asked, results, strict=True):
             tokens = rollout.prompt_tokens + rollout.completion_tokens
             if tokens:

@@ -123,15 +123,15 @@ class _Search:
         self.tried: dict[str, Candidate] = {}
 
     def hold_for_proof(self, prompts: Sequence[Prompt]) -> None:
-        """Sets aside what the proof of one of `prompts` against the baseline takes, judged by the dearest of them."""
-        bounds = {
-            prompt.digest: [self.tariff.bound(request_for(prompt, example)) for example in self.proof_rows]
-            for prompt in (self.problem.baseline, *prompts)
-        }
-        baseline = bounds.pop(self.problem.baseline.digest)
-        dearest = max(bounds.values(), key=lambda row: sum(b.tokens for b in row), default=baseline)
-        expected = self.evaluator.forecast([*baseline, *dearest])
-        self.budget.hold(Amount(self.plan.proof_calls, expected.tokens, expected.usd))
+        """Sets aside what the proof of one of `prompts` against the baseline takes, judged by the one that takes most
+        on the first row."""
+        first, baseline = self.proof_rows[0], self.problem.baseline
+        challengers = [prompt for prompt in prompts if prompt.digest != baseline.digest] or [baseline]
+        dearest = max(challengers, key=lambda prompt: self.tariff.bound(request_for(prompt, first)).tokens)
+        expected = self.evaluator.forecast(
+            [Assignment(prompt=prompt, example=e) for prompt in (baseline, dearest) for e in self.proof_rows]
+        )
+        self.budget.hold(expected)
         done = len(self.evaluator.rollouts)
         if self.budget.caps.seconds is not None and done:
             self.evaluator.reserve_s = 1.5 * self.plan.proof_calls * self.evaluator.elapsed_s / done
@@ -226,6 +226,8 @@ class _Search:
 
     async def prove(self, winner: Candidate, journal: Journal, looks: Looks) -> Proof | None:
         """The proof, on the rows that were set aside for it."""
+        if self.evaluator.out_of_time:
+            self.observer(Notice(message="The seconds cap is near: the search ends here, the proof follows."))
         self.budget.hold(Amount())
         self.evaluator.reserve_s = 0.0
         self.evaluator.out_of_time = False
@@ -287,8 +289,6 @@ class _Search:
                     candidates_alive=len(standings),
                 )
             )
-        if self.evaluator.out_of_time:
-            self.observer(Notice(message="The seconds cap is near: the search ends here, the proof follows."))
 
 
 def describe(prompt: Prompt) -> str:

@@ -117,7 +117,7 @@ async def prove(
         decisive = compare(metric, *arms, examples, level=1 - alpha_for_look(look), seed=seed)
     return Proof(
         n=len(examples),
-        missing=1 - len(examples) / len(rows),
+        missing=(len(rows) - len(examples)) / len(rows),
         winner=summarise(metric, arms[0], examples, level=0.95, seed=seed),
         baseline=summarise(metric, arms[1], examples, level=0.95, seed=seed),
         difference=difference,

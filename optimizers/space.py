@@ -101,19 +101,15 @@ class SearchSpace:
         yield from extend({}, list(self.factors))
 
     def covering(self, count: int, rng: random.Random) -> list[Choices]:
-        """`count` points in which each factor goes through its choices in turn, each in a shuffled order of its own:
-        every choice appears equally often, give or take one."""
-        turns: dict[str, list[int]] = {}
-        for name, choices in self.factors.items():
-            turns[name] = []
-            while len(turns[name]) < count:
-                turns[name] += rng.sample(range(choices), choices)
+        """`count` points in which each factor, where it applies, goes through its choices in turn, each time in a
+        shuffled order: every choice appears equally often, give or take one."""
+        turns = {name: _in_turn(choices, rng) for name, choices in self.factors.items()}
         points = []
-        for position in range(count):
+        for _ in range(count):
             point: Choices = {}
             for name in self.factors:
                 if self.applies(name, point):
-                    point[name] = turns[name][position]
+                    point[name] = next(turns[name])
             points.append(point)
         return points
 
@@ -150,3 +146,8 @@ class SearchSpace:
             rng = random.Random(f"{self.seed}/demonstrations/{selector}/{count}/{draw}")
             self._drawn[key] = SELECTORS[selector](self.train, count, rng)
         return self._drawn[key]
+
+
+def _in_turn(choices: int, rng: random.Random) -> Iterator[int]:
+    while True:
+        yield from rng.sample(range(choices), choices)

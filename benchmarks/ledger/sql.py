@@ -46,12 +46,25 @@ ledger = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Compiled once: the driver takes the rows as they are, which halves what SQLAlchemy adds to each of them.
+_INSERT = str(
+    sqlite.insert(ledger)
+    .on_conflict_do_nothing(index_elements=["key"])
+    .compile(
+        dialect=sqlite.dialect(paramstyle="named"),
+        column_keys=[column.name for column in ledger.columns if column is not ledger.c.sequence],
+    )
+)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class _Grouped(Generic[Item, Result]):
-    """Passes single items on in groups: what arrives while one group is under way forms the next."""
+    """Passes single items on in groups: what arrives while one group is under way forms the next.
+
+    An item is passed on even if its caller is cancelled: a reply that was paid for is kept.
+    """
 
     def __init__(self, process: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
         self._process = process
@@ -73,7 +86,7 @@ class _Grouped(Generic[Item, Result]):
                     results = await self._process([item for item, _ in group])
                 except BaseException as error:
                     if isinstance(error, sa.exc.DatabaseError):
-                        error = StorageError(f"The ledger cannot be used: {error.orig}. Free some space or unlock it.")
+                        error = _unusable(error)
                     for _, future in group:
                         if not future.done():
                             future.set_exception(error)
@@ -111,15 +124,17 @@ class SqlLedger:
 
         Raises StorageError if the database cannot be written.
         """
-        # A caller that is cancelled must not take its reply, which was paid for, down with it.
-        return await asyncio.shield(asyncio.ensure_future(self._keeping(entry)))
+        return await self._keeping(entry)
 
     async def mark(self) -> int:
         """The highest sequence so far."""
 
         def read() -> int:
-            with self._engine.connect() as connection:
-                return connection.scalar(sa.select(sa.func.max(ledger.c.sequence))) or 0
+            try:
+                with self._engine.connect() as connection:
+                    return connection.scalar(sa.select(sa.func.max(ledger.c.sequence))) or 0
+            except sa.exc.DatabaseError as error:
+                raise _unusable(error) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
@@ -145,16 +160,18 @@ class SqlLedger:
     def _insert(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         created_at = self._now().isoformat(timespec="milliseconds")
         with self._engine.begin() as connection:
-            inserted = connection.execute(
-                sqlite.insert(ledger).on_conflict_do_nothing(index_elements=["key"]),
-                [{**_row(entry), "created_at": created_at} for entry in entries],
-            )
+            rows = [{**_row(entry), "created_at": created_at} for entry in entries]
+            inserted = connection.exec_driver_sql(_INSERT, rows)
             complete = inserted.rowcount == len(entries)
         if complete:
             return entries
         # Another process was faster: its reply is the one that every replay will see, so it is ours too.
         standing = self._select([entry.key for entry in entries])
         return [standing[entry.key] for entry in entries]
+
+
+def _unusable(error: sa.exc.DatabaseError) -> StorageError:
+    return StorageError(f"The ledger cannot be used: {error.orig}. Free some space or unlock it.")
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -68,13 +68,13 @@ def normalised(api_base: str) -> str:
 
 
 def tariff_for(endpoint: Endpoint, caps: Caps) -> Tariff:
-    """What calls to `endpoint` cost: the given price, else LiteLLM's offline list; servers of one's own are free.
+    """What calls to `endpoint` cost: the given price, else nothing for a vLLM server, else that of LiteLLM's list.
 
     Raises TaskError if there is a dollar cap and no price.
     """
-    price = endpoint.price or listed_price(endpoint.name)
-    if price is None and endpoint.name.startswith("hosted_vllm/"):
-        price = Price(prompt_usd_per_million=0.0, completion_usd_per_million=0.0)
+    # A vLLM server may serve its model under any name, also under one that is listed with a price.
+    free = Price(prompt_usd_per_million=0.0, completion_usd_per_million=0.0)
+    price = endpoint.price or (free if endpoint.name.startswith("hosted_vllm/") else listed_price(endpoint.name))
     if price is None and caps.usd is not None:
         raise TaskError(
             f"There is a cap of {caps.usd:g} USD but no known price for '{endpoint.name}'. Set model.prices: "
@@ -135,7 +135,10 @@ def wrapped(
     patience: Patience,
     rng: random.Random,
 ) -> LanguageModel:
-    """`model` behind the wrappers: ledger, retries, budget, concurrency."""
-    metered = Metered(inner=Throttled(model, max_concurrency), budget=budget, tariff=tariff)
-    retrying = Retrying(metered, patience=patience, rng=rng)
+    """`model` behind the wrappers: ledger, retries, concurrency, budget.
+
+    Only a request that has a place reserves, so that one turned away while it waits is not charged as lost.
+    """
+    throttled = Throttled(Metered(inner=model, budget=budget, tariff=tariff), max_concurrency)
+    retrying = Retrying(throttled, patience=patience, rng=rng)
     return Recorded(retrying, ledger=ledger, occasion=occasion, mark=mark, budget=budget, tariff=tariff)

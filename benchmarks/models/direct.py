@@ -60,7 +60,7 @@ class Direct:
         except TimeoutError:
             detail = f"no reply from {self.api_base} within {self.timeout_s:g} s"
             return self._lost(FailureKind.TIMEOUT, detail, started, maybe_billed=True)
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise EndpointDown(f"api_base '{self.api_base}' is not an address: {error}.") from error
         except aiohttp.ClientError as error:
             detail = f"the connection to {self.api_base} broke: {type(error).__name__} {error}"
@@ -81,7 +81,7 @@ class Direct:
                 f"{self.api_base}/chat/completions answered with a web page, not with JSON: is api_base right? "
                 "It usually ends in /v1."
             )
-        return read_completion(raw, self.tariff, request, latency_s)
+        return read_completion(raw, self.tariff, request, latency_s, self.api_key)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.errors import AccessDenied, EndpointDown, EndpointError
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, FailureKind, ModelIdentity, Request
-from benchmarks.models.wire import redact, retry_after_s
+from benchmarks.models.wire import kind_of_refusal, redact, retry_after_s
+
+# LiteLLM's records do not always fit its own pydantic schema, and that schema is more than pydantic can promise.
+_OWN_WARNINGS = ("Pydantic serializer warnings", "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier")
 
 
 def _litellm() -> Any:
@@ -20,24 +24,29 @@ def _litellm() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litellm  # noqa: PLC0415 - takes seconds, so only when a call needs it
+    for own in _OWN_WARNINGS:
+        warnings.filterwarnings("ignore", message=own, category=UserWarning)
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     return litellm
 
 
-# LiteLLM's exceptions from the most to the least specific; each derives from the OpenAI client's class of its name.
+# What an error means, and whether the lost reply may have been billed, by the names of its classes and of those of the
+# errors that led to it: LiteLLM reports what httpx met on the way as an InternalServerError too. The first match holds.
 _KINDS = (
-    ("ContextWindowExceededError", FailureKind.CONTEXT_TOO_LONG),
-    ("ContentPolicyViolationError", FailureKind.CONTENT_FILTER),
-    ("RateLimitError", FailureKind.RATE_LIMITED),
-    ("Timeout", FailureKind.TIMEOUT),
-    ("BadRequestError", FailureKind.REJECTED),
-    ("UnprocessableEntityError", FailureKind.REJECTED),
-    ("ServiceUnavailableError", FailureKind.SERVER_ERROR),
-    ("InternalServerError", FailureKind.SERVER_ERROR),
-    ("BadGatewayError", FailureKind.SERVER_ERROR),
-    ("APIConnectionError", FailureKind.CONNECTION),
-    ("OpenAIError", FailureKind.SERVER_ERROR),
+    ("ConnectError", FailureKind.CONNECTION, False),
+    ("ConnectTimeout", FailureKind.CONNECTION, False),
+    ("ContextWindowExceededError", FailureKind.CONTEXT_TOO_LONG, False),
+    ("ContentPolicyViolationError", FailureKind.CONTENT_FILTER, False),
+    ("RateLimitError", FailureKind.RATE_LIMITED, False),
+    ("Timeout", FailureKind.TIMEOUT, True),
+    ("BadRequestError", FailureKind.REJECTED, False),
+    ("UnprocessableEntityError", FailureKind.REJECTED, False),
+    ("ServiceUnavailableError", FailureKind.SERVER_ERROR, False),
+    ("TransportError", FailureKind.CONNECTION, True),
+    ("APIConnectionError", FailureKind.CONNECTION, True),
+    ("JSONDecodeError", FailureKind.GARBLED, True),
+    ("OpenAIError", FailureKind.SERVER_ERROR, False),
 )
 
 
@@ -61,19 +70,17 @@ class LiteLlm:
         self._library = self._library or _litellm()
         started = time.perf_counter()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                response = await self._library.acompletion(
-                    model=self.model,
-                    messages=[{"role": m.role, "content": m.content} for m in request.messages],
-                    api_base=self.api_base,
-                    api_key=self.api_key,
-                    timeout=self.timeout_s,
-                    num_retries=0,
-                    max_retries=0,
-                    **request.parameters,
-                )
-        except self._library.exceptions.OpenAIError as error:
+            response = await self._library.acompletion(
+                model=self.model,
+                messages=[{"role": m.role, "content": m.content} for m in request.messages],
+                api_base=self.api_base,
+                api_key=self.api_key,
+                timeout=self.timeout_s,
+                num_retries=0,
+                max_retries=0,
+                **request.parameters,
+            )
+        except self._library.openai.OpenAIError as error:  # LiteLLM's errors derive from the OpenAI client's.
             return self._failure(error, time.perf_counter() - started)
         return self._read(response, request, time.perf_counter() - started)
 
@@ -101,8 +108,8 @@ class LiteLlm:
         )
 
     def _failure(self, error: Any, latency_s: float) -> Failure:
-        names = {base.__name__ for base in type(error).__mro__}
-        said = self._said(error)
+        names = {base.__name__ for link in _chain(error) for base in type(link).__mro__}
+        said = redact(" ".join(str(error).split()), self.api_key)[:300]
         if names & {"AuthenticationError", "PermissionDeniedError"}:
             raise AccessDenied(
                 f"{self.model}: the provider refused the key ({said}). Check the variable that api_key_env names."
@@ -116,18 +123,22 @@ class LiteLlm:
                 f"'{self.model}' names no provider. Write provider/model (for example openai/gpt-4o-mini), or give "
                 "api_base for an OpenAI-compatible endpoint of your own."
             ) from None
-        kind = next(kind for name, kind in _KINDS if name in names)
-        headers = getattr(getattr(error, "response", None), "headers", None) or {}
+        if "Empty or invalid response from LLM endpoint" in said:
+            raise EndpointDown(
+                f"{self.model}: what answers at {self.api_base} is no model ({said}). Check api_base; it usually ends "
+                "in /v1."
+            ) from None
+        kind, maybe_billed = next((kind, billed) for name, kind, billed in _KINDS if name in names)
+        if kind is FailureKind.REJECTED:
+            kind = kind_of_refusal(said)
+        headers = getattr(error, "litellm_response_headers", None) or {}
         return Failure(
             kind=kind,
             detail=f"{self.model}: {said}",
             retry_after_s=retry_after_s({name.title(): value for name, value in headers.items()}),
-            maybe_billed=kind in (FailureKind.TIMEOUT, FailureKind.CONNECTION),
+            maybe_billed=maybe_billed,
             latency_s=latency_s,
         )
-
-    def _said(self, error: Any) -> str:
-        return redact(" ".join(str(error).split())[:300], self.api_key)
 
     async def withdraw(self) -> None:
         """Nothing waits here."""
@@ -136,3 +147,12 @@ class LiteLlm:
         """Closes the connections that LiteLLM keeps."""
         if self._library is not None:
             await self._library.close_litellm_async_clients()
+            # What it has closed it would use again.
+            self._library.in_memory_llm_clients_cache.flush_cache()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and the errors that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

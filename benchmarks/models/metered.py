@@ -10,13 +10,14 @@ from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Metered:
     """Reserves before each attempt and settles after it."""
 
     inner: LanguageModel
     budget: Budget
     tariff: Tariff
+    _withdrawals: int = 0
 
     @property
     def identity(self) -> ModelIdentity:
@@ -26,8 +27,12 @@ class Metered:
     async def complete(self, request: Request) -> Completion | Failure:
         """The inner model's answer; a Failure of kind UNAFFORDABLE if the budget has no room for the attempt."""
         bound = self.tariff.bound(request)
+        withdrawals = self._withdrawals
         if not await self.budget.reserve(bound):
             return Failure(kind=FailureKind.UNAFFORDABLE, detail="the budget has no room for this call")
+        if withdrawals != self._withdrawals:
+            await self.budget.settle(bound, Charge())
+            raise asyncio.CancelledError
         charge = Charge()
         try:
             reply = await self.inner.complete(request)
@@ -40,7 +45,8 @@ class Metered:
         return reply
 
     async def withdraw(self) -> None:
-        """Passes on."""
+        """Turns away the requests that wait for others to give reservations back."""
+        self._withdrawals += 1
         await self.inner.withdraw()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from benchmarks.budget import Amount, Charge
-from benchmarks.models.protocol import Completion, Failure, ParameterValue, Request, Usage
+from benchmarks.models.protocol import Completion, Failure, FailureKind, ParameterValue, Request, Usage
 
 PRICE_LIST = "model_prices_and_context_window_backup.json"
 """The list that LiteLLM ships; reading the file spares the import, which takes seconds and asks the network."""
@@ -96,7 +96,8 @@ class Tariff:
         """What one attempt that ended in `reply` costs.
 
         An attempt whose reply was lost may have been billed, and is charged with the most it can have taken. A
-        request that was refused outright costs no tokens; it counts as a call when the refusal is final.
+        request that was refused outright costs no tokens; it counts as a call when the refusal is final. Filters may
+        stop a request before or a reply after the model has worked, so what they stop is charged as if it was lost.
         """
         if isinstance(reply, Completion):
             usage = reply.usage
@@ -106,7 +107,7 @@ class Tariff:
                 completion_tokens=usage.completion_tokens,
                 cost_usd=usage.cost_usd,
             )
-        if reply.maybe_billed:
+        if reply.maybe_billed or reply.kind is FailureKind.CONTENT_FILTER:
             return self.lost(request)
         return Charge(calls=0 if reply.kind.transient else 1)
 

@@ -2,8 +2,8 @@
 
 Everything that answers prompts has the shape of `LanguageModel`, and so has everything that is put around it:
 
-    Recorded( Retrying( Metered( Throttled( Direct ) ) ) )
-    ledger    retries   budget   concurrency  the wire
+    Recorded( Retrying( Throttled( Metered( Direct ) ) ) )
+    ledger    retries   concurrency  budget  the wire
 
 A model answers with a value: a `Completion`, or a `Failure` that says whether the same request would meet it again.
 Mistakes that concern the endpoint as a whole (a wrong key, an address that answers HTML) are exceptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from benchmarks.budget import Budget
 from benchmarks.ledger.protocol import Entry, Ledger, Occasion, ledger_key
@@ -29,6 +30,7 @@ class Recorded:
         mark: int,
         budget: Budget,
         tariff: Tariff,
+        grace_s: float = GRACE_S,
     ) -> None:
         self.inner = inner
         self._ledger = ledger
@@ -36,8 +38,10 @@ class Recorded:
         self._mark = mark
         self._budget = budget
         self._tariff = tariff
+        self._grace_s = grace_s
         self._charged: set[bytes] = set()
         self._under_way: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._withdrawals = 0
 
     @property
     def identity(self) -> ModelIdentity:
@@ -53,10 +57,11 @@ class Recorded:
         twin = self._under_way.get(key)
         if twin is not None:
             reply = await asyncio.shield(twin)
-            if isinstance(reply, Completion) or not reply.kind.transient:
-                self._budget.charge_hit()
+            if isinstance(reply, Failure) and reply.kind.transient:
+                return replace(reply, lost_attempts=0)  # They are the twin's.
+            self._budget.charge_hit()
             return reply
-        answering = asyncio.ensure_future(self._answer(key, request))
+        answering = asyncio.ensure_future(self._answer(key, request, self._withdrawals))
         self._under_way[key] = answering
         answering.add_done_callback(lambda done: self._arrived(key, done))
         # Whoever asks may be cancelled; a request that has left is seen through, because its reply is paid for.
@@ -67,11 +72,13 @@ class Recorded:
         if not answering.cancelled():
             answering.exception()  # Marks it as seen, should nobody be waiting any more.
 
-    async def _answer(self, key: bytes, request: Request) -> Completion | Failure:
+    async def _answer(self, key: bytes, request: Request, withdrawals: int) -> Completion | Failure:
         known = await self._ledger.find(key)
         if known is not None:
             self._charge(key, known, request)
             return known.reply
+        if withdrawals != self._withdrawals:
+            raise asyncio.CancelledError
         reply = await self.inner.complete(request)
         if isinstance(reply, Failure) and reply.kind.transient:
             return reply
@@ -95,10 +102,11 @@ class Recorded:
             self._budget.charge(self._tariff.replayed(request, entry.reply))
 
     async def withdraw(self) -> None:
-        """Gives requests under way `GRACE_S` seconds to be answered and kept, and gives the rest up."""
+        """Gives requests under way `grace_s` seconds to be answered and kept, and gives the rest up."""
+        self._withdrawals += 1
         await self.inner.withdraw()
         if self._under_way:
-            _, late = await asyncio.wait(list(self._under_way.values()), timeout=GRACE_S)
+            _, late = await asyncio.wait(list(self._under_way.values()), timeout=self._grace_s)
             for answering in late:
                 answering.cancel()
             if late:

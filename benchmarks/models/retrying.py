@@ -72,7 +72,8 @@ class Retrying:
                 raise asyncio.CancelledError
 
     def _attempts(self, failure: Failure) -> int:
-        if failure.kind is FailureKind.CONNECTION and not self._has_answered:
+        connected = failure.kind is not FailureKind.CONNECTION or failure.maybe_billed
+        if not connected and not self._has_answered:
             return self._patience.attempts_at_first
         return self._patience.attempts
 

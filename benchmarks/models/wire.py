@@ -51,22 +51,27 @@ def failure_of_status(
     said = f"{api_base} answered {status}: {message[:300]}"
     if status in (401, 403):
         raise AccessDenied(f"{said} Check the key: api_key_env must name the environment variable that holds it.")
-    if status == 404:
+    if status in (404, 405):
         raise EndpointDown(f"{said} Check api_base (it usually ends in /v1) and the model's name, '{model}'.")
-    if status == 429 and code == "insufficient_quota":
+    if status == 402 or (status == 429 and code == "insufficient_quota"):
         raise EndpointError(f"{said} The account is out of credit, which waiting does not change.")
-    lowered = f"{code} {message}".lower()
     if status == 429:
         kind = FailureKind.RATE_LIMITED
     elif status in (408, 409, 425) or status >= 500:
         kind = FailureKind.SERVER_ERROR
-    elif any(sign in lowered for sign in _TOO_LONG):
-        kind = FailureKind.CONTEXT_TOO_LONG
-    elif any(sign in lowered for sign in _FILTERED):
-        kind = FailureKind.CONTENT_FILTER
     else:
-        kind = FailureKind.REJECTED
+        kind = kind_of_refusal(f"{code} {message}")
     return Failure(kind=kind, detail=said, retry_after_s=retry_after_s(headers), latency_s=latency_s)
+
+
+def kind_of_refusal(said: str) -> FailureKind:
+    """Why a request was refused for good, by the code or the words of the refusal."""
+    lowered = said.lower()
+    if any(sign in lowered for sign in _TOO_LONG):
+        return FailureKind.CONTEXT_TOO_LONG
+    if any(sign in lowered for sign in _FILTERED):
+        return FailureKind.CONTENT_FILTER
+    return FailureKind.REJECTED
 
 
 def _error(body: str) -> tuple[str, str]:
@@ -81,16 +86,24 @@ def _error(body: str) -> tuple[str, str]:
     return "", str(error)
 
 
-def read_completion(raw: bytes, tariff: Tariff, request: Request, latency_s: float) -> Completion | Failure:
+def read_completion(
+    raw: bytes, tariff: Tariff, request: Request, latency_s: float, api_key: str | None = None
+) -> Completion | Failure:
     """The completion in the body of a successful response; a GARBLED failure if there is none."""
     try:
         content = orjson.loads(raw)
         choice = content["choices"][0]
         text = choice["message"].get("content") or ""
+        if not isinstance(text, str):
+            raise TypeError("content is not a text")
         finish_reason = choice.get("finish_reason")
         usage = content.get("usage") or {}
-    except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
-        beginning = raw[:120].decode(errors="replace")
+        details = usage.get("prompt_tokens_details") or {}
+        prompt_tokens = _count(usage.get("prompt_tokens"), *(m.content for m in request.messages))
+        completion_tokens = _count(usage.get("completion_tokens"), text)
+        cached_tokens = int(details.get("cached_tokens") or 0)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        beginning = redact(raw.decode(errors="replace"), api_key)[:120]
         return Failure(
             kind=FailureKind.GARBLED,
             detail=f"the reply is not a chat completion: {beginning!r}",
@@ -99,16 +112,16 @@ def read_completion(raw: bytes, tariff: Tariff, request: Request, latency_s: flo
         )
     if finish_reason == "content_filter":
         return Failure(kind=FailureKind.CONTENT_FILTER, detail="the reply was filtered", latency_s=latency_s)
-    prompt_tokens = usage.get("prompt_tokens")
-    if prompt_tokens is None:
-        prompt_tokens = sum(len(m.content.encode()) for m in request.messages) // 4 + 1
-    completion_tokens = usage.get("completion_tokens")
-    if completion_tokens is None:
-        completion_tokens = len(text.encode()) // 4 + 1
-    cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
     return Completion(
         text=text,
         usage=tariff.usage(prompt_tokens, completion_tokens, cached_tokens),
         truncated=finish_reason == "length",
         latency_s=latency_s,
     )
+
+
+def _count(reported: int | None, *texts: str) -> int:
+    """Tokens as `reported`; where the endpoint does not say, four bytes of `texts` are taken for one."""
+    if reported is not None:
+        return int(reported)
+    return sum(len(text.encode()) for text in texts) // 4 + 1

@@ -12,6 +12,8 @@ from benchmarks.metrics.protocol import ReplyFormat
 from benchmarks.models.protocol import Message, ParameterValue
 from benchmarks.prompts.template import Part, TemplateError, fill, parse, variables
 
+ROLES = ("system", "user", "assistant")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
@@ -43,6 +45,13 @@ class Prompt:
         return tuple((message.role, parse(message.content)) for message in self.messages)
 
     @cached_property
+    def _fixed(self) -> tuple[Message | None, ...]:
+        """The messages that are the same for all rows; None where there are variables."""
+        return tuple(
+            None if variables(parts) else Message(role=role, content=fill(parts, {})) for role, parts in self._parsed
+        )
+
+    @cached_property
     def variables(self) -> tuple[str, ...]:
         """The names of the values that `render` needs, in order of first appearance."""
         return variables(part for _, parts in self._parsed for part in parts)
@@ -64,7 +73,10 @@ class Prompt:
 
     def render_row(self, row: Mapping[str, str]) -> tuple[Message, ...]:
         """As `render`, for a labelled row, which may hold inputs that this prompt does not use."""
-        return tuple(Message(role=role, content=fill(parts, row)) for role, parts in self._parsed)
+        return tuple(
+            fixed or Message(role=role, content=fill(parts, row))
+            for fixed, (role, parts) in zip(self._fixed, self._parsed, strict=True)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The prompt as JSON values; `from_json` reads it back."""
@@ -94,8 +106,10 @@ class Prompt:
                 reply_format=ReplyFormat(**(content.get("reply_format") or {})),
                 factors=dict(content.get("factors") or {}),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TemplateError(f"Not a prompt: expected messages, each with role and content ({error!r}).") from error
+        if not prompt.messages or any(message.role not in ROLES for message in prompt.messages):
+            raise TemplateError(f"Not a prompt: expected at least one message, each with a role of {', '.join(ROLES)}.")
         claimed = content.get("digest")
         if claimed is not None and claimed != prompt.digest:
             raise TemplateError(

@@ -18,6 +18,8 @@ PROPOSERS = ("given", "grammar")
 SELECTORS = ("random", "balanced", "nearest")
 MOST_DEMONSTRATIONS = 64
 
+_NO_DECODING_PARAMETERS = ("model", "messages", "stream", "n", "api_base", "api_key", "timeout")
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -162,6 +164,21 @@ class ModelSection(_Section):
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
     prices: PricesSection | None = None
     special_tokens: list[str] | None = Field(default=None, min_length=1)
+
+    @field_validator("api_base")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip().lower().startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://, as in http://localhost:8000/v1")
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _decoding(cls, value: dict[str, ParameterValue]) -> dict[str, ParameterValue]:
+        for name in _NO_DECODING_PARAMETERS:
+            if name in value:
+                raise ValueError(f"'{name}' is no decoding parameter; whet itself decides about it")
+        return value
 
 
 class HeadroomSection(_Section):

@@ -15,7 +15,7 @@ from benchmarks.evaluation.rollout import Rollout
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task
 from service.cli.card import print_evaluation, print_findings
-from service.cli.session import consoles, environment, read_task, run_to_end, write_json
+from service.cli.session import check_json_target, consoles, environment, read_task, run_to_end, write_json
 from service.evaluate import run_evaluation
 from service.home import Home, open_home
 from service.registry import Registry, parse_reference
@@ -34,6 +34,7 @@ def evaluate_command(
     if split_name not in (Split.VALIDATION, Split.TEST):
         raise TaskError(f"There is no split '{split_name}' to evaluate on; choose validation or test.")
     split = Split(split_name)
+    check_json_target(json_to)
     output, errors = consoles(json_to)
     task = read_task(path, overrides)
     print_findings(errors, task.report)
@@ -49,8 +50,8 @@ def evaluate_command(
             run_evaluation(task, prompt, split, home, environment=environment(), on_rollout=advance),
             on_interrupt=f"Interrupted. What was paid for is kept in {home.folder}; the same command goes on.",
         )
-    write_json(result, json_to)
     print_evaluation(output, result)
+    write_json(result, json_to)
 
 
 def find_prompt(reference: str | None, task: Task, home: Home) -> Prompt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from optimizers.plan import Plan
 from optimizers.progress import Event, Observer, silent
 from service.cli.card import print_card, print_findings, print_forecast
 from service.cli.progress import ProgressDisplay
-from service.cli.session import consoles, environment, read_task, run_to_end, write_json
+from service.cli.session import check_json_target, consoles, environment, read_task, run_to_end, write_json
 from service.home import open_home
 from service.jobs import RUNNING, Job
 from service.optimize import Settings, forecast, run_optimization
@@ -28,6 +29,7 @@ def optimize_command(
     show_progress: bool,
 ) -> None:
     """Reads the task, runs the optimization with progress, and prints the card."""
+    check_json_target(json_to)
     output, errors = consoles(json_to)
     task = read_task(path, overrides)
     print_findings(errors, task.report)
@@ -55,14 +57,14 @@ def optimize_command(
                 f"Interrupted. What was paid for is kept in {home.folder}; to resume, run: {resume_command()}"
             ),
         )
-    write_json(result, json_to)
     label = task.spec.promote.label
     pointer = "" if label == "production" else f"@{label}"
     if result["winner"]["version"] is not None:
         pointer = f"@{result['winner']['version']}" if pointer == "" and result["decision"] != "promote" else pointer
     print_card(output, result, where=str(home.folder), command=f"whet pull {task.name}{pointer}")
+    write_json(result, json_to)
 
 
 def resume_command() -> str:
-    """This command without --fresh, which would begin anew."""
-    return " ".join(["whet", *(argument for argument in sys.argv[1:] if argument != "--fresh")])
+    """This command, for a shell, without --fresh, which would begin anew."""
+    return shlex.join(["whet", *(argument for argument in sys.argv[1:] if argument != "--fresh")])

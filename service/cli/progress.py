@@ -52,7 +52,8 @@ class ProgressDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Removes the live line."""
-        self._progress.stop()
+        if self._live:
+            self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Shows one event."""

@@ -59,6 +59,14 @@ def consoles(json_to: str | None) -> tuple[Console, Console]:
     return (errors if json_to == "-" else Console()), errors
 
 
+def check_json_target(json_to: str | None) -> None:
+    """Raises InputError if no result can be written to `json_to`: better said before anything is spent."""
+    path = Path(json_to or "-")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"is in a folder that does not exist, {path.parent}"
+        raise InputError(f"--json {path} {what}. Nothing was spent. Name a file in a folder that exists.")
+
+
 def write_json(result: Mapping[str, Any], json_to: str | None) -> None:
     """Writes `result` to the file, or to standard output for `-`."""
     if json_to is None:

@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM: what is under way is kept, the command to go on is printed, nothing is paid twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sysconfig
+
+import pytest
+
+from tests.end_to_end.command import Workplace
+from tests.end_to_end.conftest import MainJob
+from tests.end_to_end.interruption import in_phase, interrupted, untimed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("phase", ["headroom", "search", "proof"])
+def test_an_interrupted_job_is_resumed_without_paying_for_anything_twice(
+    main_job: MainJob, workplace: Workplace, number: signal.Signals, phase: str
+) -> None:
+    at = in_phase(phase, 0.5)(main_job.result["spent"]["by_phase"])
+    with interrupted(workplace, main_job.task, number, at) as job:
+        finished = job.run("--json", "result.json")
+        assert finished.code == 130
+        assert "Traceback" not in finished.err
+        assert "Interrupted. What was paid for is kept in .whet" in finished.err
+        assert finished.out == ""
+        assert job.kept() == job.endpoint.answered < main_job.requests
+        assert finished.err.endswith("to resume, run: whet optimize task.yaml --json result.json\n")
+        resume = finished.err.rstrip().rpartition("run: whet ")[2].split()
+        workplace.run(*resume)
+        result = json.loads((workplace.folder / "result.json").read_bytes())
+        assert untimed(result) == untimed(main_job.result)
+        assert job.endpoint.answered_again == 0
+
+
+def test_the_command_to_resume_can_be_pasted_into_a_shell_and_does_not_begin_anew(
+    main_job: MainJob, workplace: Workplace
+) -> None:
+    with interrupted(workplace, main_job.task, signal.SIGINT, 40) as job:
+        finished = job.run("--fresh", "--json", "a result.json")
+        command = finished.err.rstrip().rpartition("run: ")[2]
+        assert "--fresh" not in command
+        path = f"{sysconfig.get_path('scripts')}:/usr/bin:/bin"
+        subprocess.run(
+            ["bash", "-c", command], cwd=workplace.folder, env={"PATH": path}, capture_output=True, check=True
+        )
+        assert job.endpoint.answered == main_job.requests
+        assert json.loads((workplace.folder / "a result.json").read_bytes())["decision"] == "promote"
+
+
+def test_an_interrupted_evaluation_keeps_what_it_paid_for(main_job: MainJob, workplace: Workplace) -> None:
+    with interrupted(workplace, main_job.task, signal.SIGINT, 20) as job:
+        job.client = workplace.start("evaluate", "task.yaml")
+        finished = job.client.finished()
+        assert finished.code == 130
+        assert "the same command goes on" in finished.err
+        workplace.run("evaluate", "task.yaml")
+        assert job.endpoint.answered == 36

@@ -1,0 +1,126 @@
+"""The main job: somebody's own CSV, one command, a result that holds together, and the same again for nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import MainJob
+
+PHASES = ["headroom", "search", "finalists", "proof"]
+PROMPT = {"digest", "version", "messages", "variables", "parameters", "reply_format", "factors"}
+FACTORS = {
+    "instruction",
+    "instruction_source",
+    "demonstrations",
+    "demonstration_ids",
+    "demonstration_style",
+    "demonstration_selector",
+    "delimiters",
+    "placement",
+    "answer_marker",
+    "reasoning",
+}
+SPENT = {"calls", "ledger_hits", "prompt_tokens", "completion_tokens", "usd", "seconds", "by_phase"}
+
+
+def intervals(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    return [evidence["winner"], evidence["baseline"], evidence["difference"]]
+
+
+def test_the_result_has_the_documented_fields(main_job: MainJob) -> None:
+    result = main_job.result
+    assert set(result) == {
+        "optimization_id", "task", "dataset_digest", "seed", "decision", "why", "winner", "baseline", "evidence",
+        "headroom", "spent", "trials", "problems",
+    }  # fmt: skip
+    assert set(result["winner"]) == set(result["baseline"]) == PROMPT
+    assert set(result["winner"]["factors"]) == set(result["baseline"]["factors"]) == FACTORS
+    assert set(result["spent"]) == SPENT
+    assert list(result["spent"]["by_phase"]) == PHASES
+    evidence = result["evidence"]
+    assert set(evidence) == {
+        "split", "n", "missing", "winner", "baseline", "difference", "decisive", "slices", "per_1000_requests",
+    }  # fmt: skip
+    assert set(evidence["winner"]) == set(evidence["baseline"]) == {"mean", "low", "high"}
+    assert set(evidence["difference"]) == {"mean", "low", "high", "p", "test"}
+    assert set(evidence["decisive"]) == {"mean", "low", "high", "p", "test", "level", "look"}
+
+
+def test_the_result_says_what_was_run(main_job: MainJob) -> None:
+    result = main_job.result
+    assert re.fullmatch(r"opt-[0-9a-f]{12}", result["optimization_id"])
+    assert re.fullmatch(r"[0-9a-f]{64}", result["dataset_digest"])
+    assert (result["task"], result["seed"]) == ("support-triage", 0)
+    assert result["baseline"]["factors"]["instruction"] == main_job.task["prompt"]["instruction"]
+    assert result["baseline"]["messages"][0]["content"] == main_job.task["prompt"]["instruction"]
+    assert (result["baseline"]["version"], result["winner"]["version"]) == (1, 2)
+
+
+def test_the_decision_follows_from_the_evidence(main_job: MainJob) -> None:
+    result, evidence = main_job.result, main_job.result["evidence"]
+    assert result["decision"] == "promote"
+    assert evidence["decisive"]["low"] > 0
+    assert evidence["decisive"]["look"] == 1
+    assert evidence["decisive"]["level"] == pytest.approx(1 - 0.05 * 6 / 3.14159265**2)
+    assert f"{evidence['decisive']['low']:+.3f}" in result["why"]
+    assert (evidence["split"], evidence["n"], evidence["missing"]) == ("test", 36, 0)
+    for interval in [*intervals(evidence), evidence["decisive"]]:
+        assert interval["low"] <= interval["mean"] <= interval["high"]
+    assert evidence["difference"]["mean"] == pytest.approx(evidence["winner"]["mean"] - evidence["baseline"]["mean"])
+    assert evidence["decisive"]["low"] < evidence["difference"]["low"]
+    assert evidence["difference"]["p"] < 0.05
+
+
+def test_the_slices_add_up_to_the_whole(main_job: MainJob) -> None:
+    evidence = main_job.result["evidence"]
+    parts = evidence["slices"]
+    assert [(part["column"], part["value"]) for part in parts] == [("channel", "chat"), ("channel", "mail")]
+    assert sum(part["n"] for part in parts) == evidence["n"]
+    for arm in ("winner", "baseline"):
+        right = sum(part[arm] * part["n"] for part in parts)
+        assert right / evidence["n"] == pytest.approx(evidence[arm]["mean"])
+
+
+def test_what_was_spent_is_what_the_endpoint_saw_and_within_the_budget(main_job: MainJob) -> None:
+    spent = main_job.result["spent"]
+    assert spent["calls"] == main_job.requests == main_job.endpoint.answered <= main_job.task["budget"]["calls"]
+    assert sum(spent["by_phase"].values()) == spent["calls"]
+    assert spent["by_phase"]["proof"] == 2 * main_job.result["evidence"]["n"]
+    assert spent["ledger_hits"] == 0
+    assert main_job.endpoint.answered_again == 0
+    assert main_job.endpoint.max_in_flight <= 16
+
+
+def test_the_card_shows_the_numbers_of_the_result(main_job: MainJob) -> None:
+    card, result = main_job.finished.out, main_job.result
+    evidence, spent = result["evidence"], result["spent"]
+    assert "A better prompt, proven" in card
+    assert result["why"] in card
+    assert "36 test rows that the search never saw" in card
+    for interval, sign in zip(intervals(evidence), ["", "", "+"], strict=True):
+        assert f"{interval['mean']:{sign}.3f}" in card
+        assert f"{interval['low']:{sign}.3f} to {interval['high']:{sign}.3f}" in card
+    assert f"p = {evidence['difference']['p']:.2g}" in card
+    assert evidence["difference"]["test"] in card
+    assert "channel = chat" in card
+    assert f"{spent['calls']} calls" in card
+    assert f"{spent['prompt_tokens']} + {spent['completion_tokens']} tokens" in card
+    assert f"{result['trials']} prompts tried" in card
+    for message in result["winner"]["messages"]:
+        for line in message["content"].split("\n"):
+            assert f"│ {line}" in card
+    assert f".whet as {result['optimization_id']}" in card
+    assert "whet pull support-triage\n" in card
+
+
+def test_the_same_command_again_prints_the_same_without_a_call(main_job: MainJob) -> None:
+    before = main_job.endpoint.requests
+    again = main_job.workplace.run("optimize", "task.yaml", "--json", "again.json")
+    assert again.out == main_job.finished.out
+    assert json.loads((main_job.workplace.folder / "again.json").read_bytes()) == main_job.result
+    assert "is finished; this is its result. --fresh asks everything anew." in again.err
+    assert main_job.endpoint.requests == before

@@ -1,0 +1,96 @@
+"""Where things are printed: results on standard output, everything else on standard error, nothing on a dry run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end import tickets
+from tests.end_to_end.command import Workplace
+from tests.end_to_end.conftest import MainJob
+from tests.endpoints.local import LocalEndpoint
+
+
+def contents(folder: Path) -> Counter[str]:
+    return Counter(str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != ".txt")
+
+
+def test_a_dry_run_forecasts_and_calls_nothing_and_writes_nothing(
+    workplace: Workplace, endpoint: LocalEndpoint
+) -> None:
+    workplace.write_task(tickets.task(endpoint.url))
+    before = contents(workplace.folder)
+    forecast = workplace.run("optimize", "task.yaml", "--dry-run").out
+    assert "At most 160 calls" in forecast
+    assert "36 test rows, two calls each" in forecast
+    assert "Nothing was called." in forecast
+    assert endpoint.requests == 0
+    assert contents(workplace.folder) == before
+
+
+def test_a_forecast_is_what_a_run_then_takes(main_job: MainJob, workplace: Workplace) -> None:
+    workplace.write_task(main_job.task)
+    forecast = workplace.run("optimize", "task.yaml", "--dry-run").out
+    spent = main_job.result["spent"]
+    tokens = re.search(r"About (\d+) tokens", forecast)
+    assert tokens is not None
+    assert 0.4 < int(tokens[1]) / (spent["prompt_tokens"] + spent["completion_tokens"]) < 2.5
+    assert spent["calls"] <= 160
+
+
+def test_a_forecast_of_a_priced_model_is_in_dollars(workplace: Workplace, endpoint: LocalEndpoint) -> None:
+    task = tickets.task(endpoint.url)
+    task["model"]["prices"] = {"prompt_usd_per_million": 1000.0, "completion_usd_per_million": 0.0}
+    workplace.write_task(task)
+    forecast = workplace.run("optimize", "task.yaml", "--dry-run").out
+    numbers = re.search(r"About (\d+) tokens, about \$(\d+\.\d+)", forecast)
+    assert numbers is not None
+    assert float(numbers[2]) == pytest.approx(int(numbers[1]) / 1000, rel=0.1)
+
+
+def test_json_to_standard_output_is_nothing_but_json(main_job: MainJob) -> None:
+    finished = main_job.workplace.run("optimize", "task.yaml", "--json", "-")
+    assert json.loads(finished.out) == main_job.result
+    assert "A better prompt, proven" in finished.err
+
+
+def test_off_a_terminal_progress_is_plain_lines_on_standard_error(main_job: MainJob) -> None:
+    lines = main_job.finished.err.splitlines()
+    for phase in ("headroom", "search", "finalists", "proof"):
+        assert any(line.startswith(f"{phase}: up to ") for line in lines)
+    assert any(re.match(r"leading \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}, \d+ rows\), \d+ in the race: ", x) for x in lines)
+    assert "\x1b" not in main_job.finished.err + main_job.finished.out
+    assert "\r" not in main_job.finished.err + main_job.finished.out
+    assert "" not in lines
+
+
+def test_no_progress_prints_none(workplace: Workplace, endpoint: LocalEndpoint) -> None:
+    workplace.write_task(tickets.task(endpoint.url, budget={"calls": 60}))
+    finished = workplace.run("optimize", "task.yaml", "--no-progress")
+    assert finished.err == ""
+    assert "Pull it: whet pull support-triage" in finished.out
+
+
+def test_options_stand_in_for_fields_of_the_task(workplace: Workplace, endpoint: LocalEndpoint) -> None:
+    task = tickets.task("http://127.0.0.1:9/v1", budget={"calls": 160, "tokens": 10**9}, seed=3)
+    workplace.write_task(task | {"model": {"name": "hosted_vllm/other", "api_base": "http://127.0.0.1:9/v1"}})
+    options = ("--model", "hosted_vllm/local", "--api-base", endpoint.url, "--budget-calls", "60", "--seed", "7")
+    result = workplace.optimize(*options)
+    assert result["seed"] == 7
+    assert result["spent"]["calls"] == endpoint.requests <= 60
+
+
+def test_fresh_asks_everything_anew(workplace: Workplace, endpoint: LocalEndpoint) -> None:
+    workplace.write_task(tickets.task(endpoint.url, budget={"calls": 60}))
+    first = workplace.optimize()
+    fresh = workplace.optimize("--fresh")
+    assert endpoint.requests == first["spent"]["calls"] + fresh["spent"]["calls"]
+    assert fresh["spent"] | {"seconds": 0} == first["spent"] | {"seconds": 0}
+    assert fresh["optimization_id"] != first["optimization_id"]
+    assert fresh["winner"] == first["winner"]
+    assert workplace.optimize() == fresh
+    assert endpoint.requests == 2 * first["spent"]["calls"]

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.budget import Caps
+from benchmarks.errors import BudgetError, EndpointDown
+from benchmarks.models.prices import Price, Tariff
+from benchmarks.models.protocol import Failure, FailureKind, Request
+from benchmarks.tasks.task import Task
+from optimizers.optimization import KEEP_BASELINE, PROMOTE
+from optimizers.plan import Plan
+from optimizers.progress import Leading, Notice, PhaseStarted
+from tests.endpoints.jobs import (
+    Job,
+    Respond,
+    Respondent,
+    chance,
+    labelled_rows,
+    make_task,
+    mixed_quality,
+    of_quality,
+    truth,
+)
+
+ROWS = labelled_rows(180)
+SPLIT = {"train": 20, "validation": 80, "test": 80}
+SEARCH = {
+    "demonstrations": {"count": [0, 2], "selector": ["balanced", "random"]},
+    "delimiters": ["plain", "markdown", "xml"],
+}
+TASK = make_task(ROWS, split=SPLIT, search=SEARCH)
+TEST_IDS = {example.id for example in TASK.dataset.test}
+PRICE = Price(prompt_usd_per_million=1.0, completion_usd_per_million=4.0)
+
+
+def baseline_of(share: float, others: float, task: Task = TASK) -> Respond:
+    return of_quality(task, lambda prompt: share if prompt == task.baseline.digest else others)
+
+
+def job(**fields: Any) -> Job:
+    return Job(**{"task": TASK, "caps": Caps(calls=400), **fields})
+
+
+def test_a_much_better_prompt_is_promoted_and_says_why() -> None:
+    outcome = job().run(Respondent(respond=baseline_of(0.3, 0.9))).outcome
+    assert outcome.decision == PROMOTE
+    assert outcome.proof is not None
+    assert outcome.proof.proven
+    assert outcome.winner.prompt.digest != outcome.baseline.prompt.digest == TASK.baseline.digest
+    assert outcome.why.startswith("On 80 test rows that the search never saw, the winner scores +0.")
+    assert outcome.why.endswith("the lower bound is above 0.")
+
+
+def test_when_nothing_beats_the_baseline_it_stays_and_is_all_that_is_run_on_test() -> None:
+    model = Respondent(respond=baseline_of(1.0, 0.2))
+    result = job().run(model)
+    assert result.outcome.decision == KEEP_BASELINE
+    assert result.outcome.winner is result.outcome.baseline
+    assert "No candidate beat your prompt" in result.outcome.why
+    assert {prompt for prompt, example, _ in model.asked if example in TEST_IDS} == {TASK.baseline.digest}
+    assert result.spent["proof"].calls == 80
+
+
+def test_candidates_that_are_only_as_good_leave_the_baseline_where_it_is() -> None:
+    answers = truth(TASK)
+    alike = Respondent(respond=lambda r: answers[r.example_id] if chance(r.example_id) < 0.6 else "?")
+    outcome = job().run(alike).outcome
+    assert outcome.winner is outcome.baseline
+
+
+def test_a_gain_that_is_not_proven_is_not_promoted() -> None:
+    lucky = {example.id for example in TASK.dataset.validation}
+
+    def respond(request: Request) -> str:
+        share = 0.9 if request.example_id in lucky and request.prompt_digest != TASK.baseline.digest else 0.5
+        return of_quality(TASK, lambda _: share)(request)
+
+    outcome = job().run(Respondent(respond=respond)).outcome
+    assert outcome.decision == KEEP_BASELINE
+    assert outcome.winner is not outcome.baseline
+    assert "the lower bound is not above 0, so a gain is not proven" in outcome.why
+
+
+def test_a_proof_with_missing_rows_promotes_nothing_and_says_so() -> None:
+    good = baseline_of(0.2, 0.9)
+
+    def respond(request: Request) -> str | Failure:
+        lost = request.example_id in TEST_IDS and chance("lost", request.example_id) < 0.05
+        return Failure(kind=FailureKind.SERVER_ERROR, detail="busy") if lost else good(request)
+
+    outcome = job().run(Respondent(respond=respond)).outcome
+    assert outcome.decision == KEEP_BASELINE
+    assert outcome.proof is not None
+    assert outcome.proof.missing > 0.01
+    assert "of the test rows got no reply, more than the 1% that a proof allows" in outcome.why
+
+
+def test_a_proof_that_ran_out_of_time_proves_nothing_and_says_so() -> None:
+    slow = job(caps=Caps(calls=400, seconds=8.0), concurrency=2)
+    outcome = slow.run(Respondent(respond=baseline_of(0.2, 0.9), latency_s=lambda _: 0.2)).outcome
+    assert (outcome.decision, outcome.proof) == (KEEP_BASELINE, None)
+    assert "The proof could not be finished within the caps" in outcome.why
+
+
+def test_test_rows_are_asked_in_the_proof_alone_and_shown_in_no_prompt() -> None:
+    model, seen = Respondent(respond=mixed_quality(TASK)), []
+
+    def remember(request: Request) -> str | Failure:
+        seen.append(request)
+        return model.respond(request)
+
+    result = job().run(Respondent(respond=remember))
+    searched = sum(charge.calls for phase, charge in result.spent.items() if phase != "proof")
+    assert all(request.example_id not in TEST_IDS for request in seen[:searched])
+    assert all(request.example_id in TEST_IDS for request in seen[searched:])
+    scored = {e.id: e.inputs["text"] for e in (*TASK.dataset.validation, *TASK.dataset.test)}
+    for request in seen:
+        text = "\n".join(message.content for message in request.messages)
+        assert [example for example, row in scored.items() if row in text] == [request.example_id]
+
+
+def test_the_same_seed_and_replies_give_the_same_outcome_and_another_seed_another_search() -> None:
+    one, other, another = (job(seed=seed).run(Respondent(respond=mixed_quality(TASK))) for seed in (3, 3, 4))
+    assert one == other
+    assert one.outcome.standings != another.outcome.standings
+
+
+def test_the_outcome_does_not_depend_on_how_fast_replies_come() -> None:
+    steady = job().run(Respondent(respond=mixed_quality(TASK)))
+    for number in range(3):
+        respondent = Respondent(
+            respond=mixed_quality(TASK), latency_s=lambda r, n=number: chance(n, r.prompt_digest, r.example_id)
+        )
+        jittery = job(concurrency=3 + number).run(respondent)
+        assert [(s.candidate.prompt.digest, s.mean) for s in jittery.outcome.standings] == [
+            (s.candidate.prompt.digest, s.mean) for s in steady.outcome.standings
+        ]
+        assert (jittery.outcome.why, jittery.spent) == (steady.outcome.why, steady.spent)
+
+
+tasks = st.builds(
+    lambda rows, train, instructions, repeats: make_task(
+        ROWS[:rows],
+        split={"train": train, "validation": 0.4, "test": 0.4},
+        search=SEARCH,
+        candidates={"instructions": [f"Instruction {number}." for number in range(instructions)]},
+        headroom={"repeats": repeats},
+    ),
+    st.integers(30, 180),
+    st.sampled_from([0, 0.2]),
+    st.integers(1, 40),
+    st.integers(1, 2),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(task=tasks, calls=st.integers(32, 400), seed=st.integers(0, 100))
+def test_no_job_makes_more_calls_than_its_cap(task: Task, calls: int, seed: int) -> None:
+    model = Respondent(respond=mixed_quality(task))
+    try:
+        result = job(task=task, caps=Caps(calls=calls), seed=seed).run(model)
+    except BudgetError:
+        assert model.asked == []
+        return
+    assert len(model.asked) == result.calls <= calls
+    assert result.outcome.proof is not None
+
+
+@settings(max_examples=20, deadline=None)
+@given(calls=st.integers(100, 300), tokens=st.integers(20_000, 90_000), usd=st.one_of(st.none(), st.floats(0.02, 0.09)))
+def test_no_job_takes_more_tokens_or_dollars_than_its_caps(calls: int, tokens: int, usd: float | None) -> None:
+    model = Respondent(respond=mixed_quality(TASK), tariff=Tariff(price=PRICE))
+    capped = job(caps=Caps(calls=calls, tokens=tokens, usd=usd), price=PRICE)
+    try:
+        result = capped.run(model)
+    except BudgetError:
+        assert model.asked == []
+        return
+    spent = [charge.amount for charge in result.spent.values()]
+    assert sum(amount.tokens for amount in spent) <= tokens
+    assert usd is None or sum(amount.usd for amount in spent) <= usd + 1e-9
+
+
+def test_a_token_cap_that_pays_for_no_comparison_stops_the_job_before_any_call() -> None:
+    model = Respondent(respond=mixed_quality(TASK))
+    with pytest.raises(BudgetError, match="does not pay for comparing two prompts on 8 rows. Nothing was spent"):
+        job(caps=Caps(calls=400, tokens=2_000)).run(model)
+    assert model.asked == []
+
+
+def test_a_job_whose_endpoint_broke_down_goes_on_where_it_stopped() -> None:
+    whole, broken = job(), job()
+    expected = whole.run(Respondent(respond=mixed_quality(TASK)))
+    good, count = mixed_quality(TASK), 0
+
+    def breaking_down(request: Request) -> str | Failure:
+        nonlocal count
+        count += 1
+        return good(request) if count < 150 else Failure(kind=FailureKind.SERVER_ERROR, detail="gone")
+
+    first, second = Respondent(respond=breaking_down), Respondent(respond=good)
+    with pytest.raises(EndpointDown, match="gone"):
+        broken.run(first)
+    resumed = broken.run(second)
+    assert resumed.outcome == expected.outcome
+    assert resumed.spent == expected.spent
+    assert len(second.asked) == expected.calls - 149
+
+
+def test_progress_is_reported_phase_by_phase() -> None:
+    watched = job()
+    result = watched.run(Respondent(respond=mixed_quality(TASK)))
+    phases = [event for event in watched.events if isinstance(event, PhaseStarted)]
+    assert [phase.phase for phase in phases] == ["headroom", "search", "finalists", "proof"]
+    assert all(result.spent[phase.phase].calls <= phase.calls_planned for phase in phases)
+    assert any(isinstance(event, Leading) for event in watched.events)
+
+
+def test_the_end_of_the_time_for_searching_is_announced() -> None:
+    hurried = job(caps=Caps(calls=400, seconds=10.0))
+    hurried.run(Respondent(respond=mixed_quality(TASK), latency_s=lambda _: 0.5))
+    notices = [event.message for event in hurried.events if isinstance(event, Notice)]
+    assert any("The seconds cap is near" in notice for notice in notices)
+
+
+def test_a_prompt_outside_of_the_search_space_can_be_the_baseline() -> None:
+    messages = [{"role": "user", "content": "Colour of {{text}}?"}]
+    task = make_task(ROWS, split=SPLIT, search=SEARCH, prompt={"messages": messages})
+    outcome = job(task=task).run(Respondent(respond=baseline_of(0.2, 0.9, task))).outcome
+    assert outcome.decision == PROMOTE
+    assert outcome.baseline.choices is None
+
+
+def test_a_space_that_holds_the_baseline_alone_still_ends_with_its_score() -> None:
+    search = {"demonstrations": {"count": [0]}, "delimiters": ["plain"], "placement": ["system"]}
+    instruction = "Name the colour."
+    task = make_task(
+        ROWS,
+        split=SPLIT,
+        search={**search, "answer_marker": ["none"]},
+        prompt={"instruction": instruction},
+        candidates={"instructions": [instruction]},
+    )
+    result = job(task=task).run(Respondent(respond=of_quality(task, lambda _: 0.6)))
+    assert result.outcome.winner is result.outcome.baseline
+    assert result.outcome.trials == 1
+
+
+def test_a_later_cohort_can_win() -> None:
+    plan = Plan(proof_rows=80, search_calls=500, repeat_calls=0, headroom_rows=8, probes=2, cohorts=(8, 8, 8))
+
+    def late(request: Request) -> str:
+        return of_quality(TASK, lambda prompt: 0.95 if prompt in better else 0.4)(request)
+
+    candidates = job(plan=plan).run(Respondent(respond=of_quality(TASK, lambda _: 0.5))).outcome.standings
+    better = {s.candidate.prompt.digest for s in candidates if s.candidate.trial > 8}
+    outcome = job(plan=plan, caps=Caps(calls=700)).run(Respondent(respond=late)).outcome
+    assert outcome.decision == PROMOTE
