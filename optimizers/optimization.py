@@ -160,7 +160,7 @@ class _Search:
 
     def _comment(self, headroom: Headroom) -> None:
         """Says what a person would want to know before the search goes on."""
-        replies = [self.evaluator.rollout(self.baseline.prompt, e) for e in self.order[: headroom.baseline.n]]
+        replies = [self.evaluator.rollout(self.baseline.prompt, e) for e in self.order[: self.plan.headroom_rows]]
         unusable = [r for r in replies if r is not None and r.problem in (FORMAT, TRUNCATED)]
         if unusable and len(unusable) == headroom.baseline.n:
             reply = " ".join((unusable[0].reply or "").split())

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from benchmarks.errors import TaskError
 from benchmarks.own_code import load
-from benchmarks.prompts.delimiters import MODEL
+from benchmarks.prompts.delimiters import FAMILIES
 from benchmarks.tasks.task import Task, check_instruction, usable_families
 from optimizers.optimization import Problem
 from optimizers.proposers.given import Given
@@ -37,7 +37,7 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
     notices = [
         f"The delimiters '{name}' are left out: {why}."
         for name, why in excluded.items()
-        if name in (search.delimiters or families) and not (name == MODEL and search.delimiters is None)
+        if name in (search.delimiters or FAMILIES)
     ]
     wanted = search.delimiters or list(families)
     delimiters = [families[name] for name in wanted if name in families]

@@ -20,6 +20,7 @@ from benchmarks.evidence.looks import alpha_for_look
 from benchmarks.evidence.mcnemar import exact_mcnemar
 from benchmarks.evidence.paired_mean import paired_t
 from benchmarks.evidence.records import Interval, PairedDifference
+from benchmarks.metrics.protocol import Metric
 from optimizers.evaluator import Evaluator
 from optimizers.journal import Journal
 from optimizers.study import Candidate
@@ -41,13 +42,15 @@ class Looks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """The paired difference on the rows with one value of one slice column, in mean row scores."""
+    """Mean row scores on the `n` rows with one value of one slice column, with their paired difference (None when
+    winner and baseline are one prompt)."""
 
     column: str
     value: str
+    n: int
     winner: float
     baseline: float
-    difference: PairedDifference
+    difference: PairedDifference | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,7 @@ async def prove(
         difference=difference,
         decisive=decisive,
         look=look,
-        slices=tuple(_slices(examples, *arms, binary=metric.binary)),
+        slices=tuple(_slices(examples, *arms, metric, compared=difference is not None)),
         winner_rollouts=tuple(ours),
         baseline_rollouts=tuple(theirs),
     )
@@ -152,8 +155,8 @@ def _look(journal: Journal, looks: Looks, test_digest: str, identity: list[str])
     return int(settled["look"])
 
 
-def _slices(examples: Sequence[Example], winner: Arm, baseline: Arm, *, binary: bool) -> list[Slice]:
-    test = exact_mcnemar if binary else paired_t
+def _slices(examples: Sequence[Example], winner: Arm, baseline: Arm, metric: Metric, *, compared: bool) -> list[Slice]:
+    test = exact_mcnemar if metric.binary else paired_t
     places: dict[tuple[str, str], list[int]] = defaultdict(list)
     for position, example in enumerate(examples):
         for column, value in example.slices.items():
@@ -165,9 +168,10 @@ def _slices(examples: Sequence[Example], winner: Arm, baseline: Arm, *, binary: 
             Slice(
                 column=column,
                 value=value,
+                n=len(positions),
                 winner=sum(ours) / len(ours),
                 baseline=sum(theirs) / len(theirs),
-                difference=test(ours, theirs, 0.95),
+                difference=test(ours, theirs, 0.95) if compared else None,
             )
         )
     return slices

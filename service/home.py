@@ -42,6 +42,14 @@ class Home:
         return self.now().isoformat(timespec="seconds")
 
     @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that no other writer interrupts: what it reads is still true when it has written."""
+        with self.engine.begin() as connection:
+            # By itself SQLite would take the write lock at the first write, after what was read may have changed.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Keeps other processes out of `name` while held; a process that dies lets go.
 

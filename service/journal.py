@@ -43,7 +43,7 @@ class SqlLooks:
     def count(self, test_digest: str, look: str) -> int:
         """Which look at the split this is, from 1; the same `look` again has its old number."""
         same_split = looks.c.test_digest == test_digest
-        with self._home.engine.begin() as connection:
+        with self._home.writing() as connection:
             known = connection.scalar(sa.select(looks.c.number).where(same_split, looks.c.look == look))
             if known is not None:
                 return int(known)

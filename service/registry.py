@@ -37,7 +37,7 @@ class Registry:
 
     def register(self, name: str, prompt: Prompt, evidence: Mapping[str, Any] | None) -> int:
         """The version of `prompt` under `name`: a new one, or the one it already has."""
-        with self.home.engine.begin() as connection:
+        with self.home.writing() as connection:
             known = connection.scalar(
                 sa.select(versions.c.version).where(versions.c.name == name, versions.c.digest == prompt.digest)
             )
@@ -60,15 +60,14 @@ class Registry:
     def label(self, name: str, label: str) -> int | None:
         """The version that `label` of `name` points to, if it is set."""
         with self.home.engine.connect() as connection:
-            found = connection.scalar(sa.select(labels.c.version).where(labels.c.name == name, labels.c.label == label))
-        return None if found is None else int(found)
+            return _pointed(connection, name, label)
 
     def move_label(self, name: str, label: str, version: int, why: str) -> None:
         """Points `label` of `name` to `version` and logs the move; nothing happens if it points there already."""
-        current = self.label(name, label)
-        if current == version:
-            return
-        with self.home.engine.begin() as connection:
+        with self.home.writing() as connection:
+            current = _pointed(connection, name, label)
+            if current == version:
+                return
             connection.execute(sa.delete(labels).where(labels.c.name == name, labels.c.label == label))
             connection.execute(labels.insert().values(name=name, label=label, version=version))
             connection.execute(
@@ -111,6 +110,11 @@ class Registry:
             listed = ", ".join(sorted(known)) or "none"
             return f"The prompt '{name}' has no label '{label}'; its labels: {listed}."
         return f"The prompt '{name}' has no version {version}; its versions: 1 to {max(numbers)}."
+
+
+def _pointed(connection: sa.Connection, name: str, label: str) -> int | None:
+    found = connection.scalar(sa.select(labels.c.version).where(labels.c.name == name, labels.c.label == label))
+    return None if found is None else int(found)
 
 
 def parse_reference(reference: str, default_label: str = "production") -> tuple[str, str | None, int | None]:

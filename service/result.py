@@ -69,7 +69,7 @@ def evidence_json(proof: Proof | None) -> dict[str, Any] | None:
             {
                 "column": part.column,
                 "value": part.value,
-                "n": part.difference.n,
+                "n": part.n,
                 "winner": part.winner,
                 "baseline": part.baseline,
                 "difference": difference_json(part.difference),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +29,7 @@ def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine
             f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
         )
         sqlalchemy.event.listen(engine, "connect", _configure)
-        with engine.begin() as connection:
+        with _one_at_a_time(path.parent), engine.begin() as connection:
             for metadata in tables:
                 metadata.create_all(connection)
             # A read-only file opens well and fails at the first reply; taking the write lock finds out now.
@@ -37,6 +41,18 @@ def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine
             "WHET_HOME to another folder."
         ) from error
     return engine
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Of processes that come to a new home at once, one makes the database and the others find it made: neither the
+    switch to WAL mode nor the making of tables waits by itself."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _configure(connection: Any, _record: Any) -> None:

@@ -14,8 +14,13 @@ from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, FailureKind, ModelIdentity, Request
 from benchmarks.models.wire import kind_of_refusal, redact, retry_after_s
 
-# LiteLLM's records do not always fit its own pydantic schema, and that schema is more than pydantic can promise.
-_OWN_WARNINGS = ("Pydantic serializer warnings", "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier")
+# LiteLLM's records do not always fit its own pydantic schema, that schema is more than pydantic can promise, and a call
+# that is cancelled at its beginning leaves a coroutine behind.
+_OWN_WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
+    ("Pydantic serializer warnings", UserWarning),
+    ("Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier", UserWarning),
+    ("coroutine '.*acompletion' was never awaited", RuntimeWarning),
+)
 
 
 def _litellm() -> Any:
@@ -24,8 +29,8 @@ def _litellm() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litellm  # noqa: PLC0415 - takes seconds, so only when a call needs it
-    for own in _OWN_WARNINGS:
-        warnings.filterwarnings("ignore", message=own, category=UserWarning)
+    for message, category in _OWN_WARNINGS:
+        warnings.filterwarnings("ignore", message=message, category=category)
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     return litellm
@@ -93,7 +98,8 @@ class LiteLlm:
         if choice.finish_reason == "content_filter":
             return Failure(kind=FailureKind.CONTENT_FILTER, detail="the reply was filtered", latency_s=latency_s)
         usage = getattr(response, "usage", None)
-        text = choice.message.content or ""
+        # A reply that was cut off inside an emoji ends with half a character, which no file or database takes.
+        text = (choice.message.content or "").encode(errors="replace").decode()
         details = getattr(usage, "prompt_tokens_details", None)
         prompt_bytes = sum(len(m.content.encode()) for m in request.messages)
         return Completion(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -172,12 +173,14 @@ class ModelSection(_Section):
             raise ValueError("an address begins with http:// or https://, as in http://localhost:8000/v1")
         return value
 
-    @field_validator("parameters")
+    @field_validator("parameters", mode="before")
     @classmethod
-    def _decoding(cls, value: dict[str, ParameterValue]) -> dict[str, ParameterValue]:
-        for name in _NO_DECODING_PARAMETERS:
-            if name in value:
+    def _decoding(cls, value: Any) -> Any:
+        for name, setting in value.items() if isinstance(value, dict) else ():
+            if name in _NO_DECODING_PARAMETERS:
                 raise ValueError(f"'{name}' is no decoding parameter; whet itself decides about it")
+            if isinstance(setting, dict):
+                raise ValueError(f"'{name}' must be a text, a number, true, false, null or a list of texts")
         return value
 
 
@@ -233,6 +236,13 @@ class TaskSpec(_Section):
     promote: PromoteSection = PromoteSection()
     seed: int = 0
 
+    @field_validator("metric", mode="before")
+    @classmethod
+    def _metric_form(cls, value: Any) -> Any:
+        if not isinstance(value, (str, dict)):
+            raise ValueError("write a metric's name, or {name: …} with its options")
+        return value
+
     @model_validator(mode="after")
     def _columns(self) -> TaskSpec:
         if self.output in self.inputs:
@@ -242,6 +252,8 @@ class TaskSpec(_Section):
                 raise ValueError(f"input '{name}' cannot be a variable: no braces, no white space around it")
         if len(set(self.inputs)) != len(self.inputs):
             raise ValueError("inputs name a column twice")
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels name a label twice")
         if isinstance(self.metric, dict) and not isinstance(self.metric.get("name"), str):
             raise ValueError("metric needs a name, as in {name: numeric, tolerance: 0.01}")
         return self
@@ -302,17 +314,23 @@ def _explain(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
     shown = "" if isinstance(value, (dict, list)) else f" (found {value!r})"
+    if error["type"] == "string_type" and shown and value is not None:
+        shown += "; YAML reads a bare number, date, yes, no, on or off as such: write it in quotes"
     return f"  {where}: {message}{shown}"
 
 
 def _fields(location: tuple[Any, ...]) -> list[str]:
-    model: Any = TaskSpec
+    model: type[BaseModel] = TaskSpec
     for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        if field is None:
-            continue
-        model = next(
-            (t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(t, "model_fields")),
-            model,
-        )
-    return list(getattr(model, "model_fields", {}))
+        field = model.model_fields.get(part)
+        if field is not None:
+            model = next(_sections(field.annotation), model)
+    return list(model.model_fields)
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections that `annotation` speaks of, as `list[MessageSection] | None` does."""
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _sections(argument)

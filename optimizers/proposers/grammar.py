@@ -27,7 +27,7 @@ def _inputs(brief: Brief) -> str:
 
 
 def _output(brief: Brief) -> str:
-    return brief.signature.output.replace("_", " ")
+    return _literal(brief.signature.output.replace("_", " "))
 
 
 def _literal(text: str) -> str:

@@ -23,47 +23,56 @@ def print_findings(console: Console, report: Report) -> None:
         console.print(Text(f"{finding.severity}: {finding.message}", style=_STYLES[finding.severity]), soft_wrap=True)
 
 
-def print_card(console: Console, result: Mapping[str, Any], *, where: str, command: str) -> None:
-    """The result of an optimization; `where` it is kept and the `command` that pulls the prompt."""
+def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> None:
+    """The result of an optimization, and how to get at the prompt that is kept in `where`."""
     promoted = result["decision"] == PROMOTE
+    winner, baseline = result["winner"], result["baseline"]
+    same = winner["digest"] == baseline["digest"]
     title = "A better prompt, proven" if promoted else "Keep your prompt"
     console.print()
     console.print(Panel(Text(result["why"]), title=f"[bold]{title}", border_style="green" if promoted else "yellow"))
     evidence = result["evidence"]
     if evidence is not None:
-        console.print(_scores(result, evidence))
+        console.print(_scores(evidence, same=same))
         if evidence["slices"]:
-            console.print(_slices(evidence["slices"]))
+            console.print(_slices(evidence["slices"], same=same))
     console.print(Text(_spent(result)), soft_wrap=True)
-    if result["problems"]:
-        counts = ", ".join(f"{number} {problem.replace('_', ' ')}" for problem, number in result["problems"].items())
-        console.print(Text(f"Problems with replies: {counts}."), soft_wrap=True)
-    shown = result["winner"]
-    same = shown["digest"] == result["baseline"]["digest"]
-    version = f", version {shown['version']}" if shown["version"] is not None else ", not registered"
-    name = "Your prompt" if same else "The winning prompt"
-    console.print(
-        f"\n[bold]{name}[/] ({_factors(shown['factors'])}{version}; parameters {_pairs(shown['parameters'])})"
-    )
-    for message in shown["messages"]:
+    print_problems(console, result)
+    name = "Your prompt" if same else "The winning prompt" if promoted else "The best candidate, not proven"
+    console.print(Text(f"\n{name}", style="bold"))
+    console.print(Text(f"{_factors(winner['factors'])}; parameters: {_pairs(winner['parameters'])}"), soft_wrap=True)
+    for message in winner["messages"]:
         console.print(Text(f"┌ {message['role']}", style="bold cyan"))
         for line in message["content"].split("\n"):
             console.print(Text(f"│ {line}"), soft_wrap=True)
-    console.print(Text(f"\nKept in {where} as {result['optimization_id']}. Pull it: {command}"), soft_wrap=True)
+    kept = winner if promoted else baseline
+    console.print(
+        Text(
+            f"\nKept in {where} as {result['optimization_id']}. Pull {'it' if promoted else 'your prompt'}: "
+            f"whet pull {result['task']}@{kept['version']}"
+        ),
+        soft_wrap=True,
+    )
 
 
-def _scores(result: Mapping[str, Any], evidence: Mapping[str, Any]) -> Table:
+def print_problems(console: Console, result: Mapping[str, Any]) -> None:
+    """What went wrong with replies, if anything did."""
+    if result["problems"]:
+        counts = ", ".join(f"{number} {problem.replace('_', ' ')}" for problem, number in result["problems"].items())
+        console.print(Text(f"Problems with replies: {counts}."), soft_wrap=True)
+
+
+def _scores(evidence: Mapping[str, Any], *, same: bool) -> Table:
     table = Table(title=f"On {evidence['n']} test rows that the search never saw", title_justify="left")
     for column in ("", "score", "95 % interval", "tokens in + out per request", "USD per 1,000"):
         table.add_column(column, justify="left" if not column else "right")
-    arms = ["baseline", "winner"] if result["winner"]["digest"] != result["baseline"]["digest"] else ["baseline"]
-    for arm in arms:
+    for arm in ("baseline",) if same else ("baseline", "winner"):
         score, took = evidence[arm], evidence["per_1000_requests"][arm]
         cost = "unknown" if took["cost_usd"] is None else f"{took['cost_usd']:.4f}"
         tokens = f"{took['prompt_tokens'] / 1000:.0f} + {took['completion_tokens'] / 1000:.0f}"
         table.add_row(arm, f"{score['mean']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}", tokens, cost)
-    difference = evidence["difference"]
-    if len(arms) == 2:
+    if not same:
+        difference = evidence["difference"]
         table.add_section()
         table.add_row(
             "difference",
@@ -75,20 +84,17 @@ def _scores(result: Mapping[str, Any], evidence: Mapping[str, Any]) -> Table:
     return table
 
 
-def _slices(slices: list[Mapping[str, Any]]) -> Table:
+def _slices(slices: list[Mapping[str, Any]], *, same: bool) -> Table:
     table = Table(title="Slices", title_justify="left")
-    for column in ("slice", "n", "baseline", "winner", "difference", "95 % interval"):
+    compared = () if same else ("winner", "difference", "95 % interval")
+    for column in ("slice", "n", "baseline", *compared):
         table.add_column(column, justify="left" if column == "slice" else "right")
     for part in slices:
         difference = part["difference"]
-        table.add_row(
-            Text(f"{part['column']} = {part['value']}"),
-            str(part["n"]),
-            f"{part['baseline']:.3f}",
-            f"{part['winner']:.3f}",
-            f"{difference['mean']:+.3f}",
-            f"{difference['low']:+.3f} to {difference['high']:+.3f}",
-        )
+        cells = [f"{part['winner']:.3f}", f"{difference['mean']:+.3f}"]
+        cells.append(f"{difference['low']:+.3f} to {difference['high']:+.3f}")
+        name = Text(f"{part['column']} = {part['value']}")
+        table.add_row(name, str(part["n"]), f"{part['baseline']:.3f}", *([] if same else cells))
     return table
 
 
@@ -161,9 +167,7 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
                 f"{found['low']:.3f} to {found['high']:.3f}",
             )
         console.print(table)
-    if result["problems"]:
-        counts = ", ".join(f"{number} {problem.replace('_', ' ')}" for problem, number in result["problems"].items())
-        console.print(Text(f"Problems with replies: {counts}."), soft_wrap=True)
+    print_problems(console, result)
     if result["look"] is not None:
         console.print(Text(f"This is look {result['look']} at this test split; each one raises the bar for a proof."))
     spent = result["spent"]

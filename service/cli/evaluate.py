@@ -15,7 +15,15 @@ from benchmarks.evaluation.rollout import Rollout
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task
 from service.cli.card import print_evaluation, print_findings
-from service.cli.session import check_json_target, consoles, environment, read_task, run_to_end, write_json
+from service.cli.session import (
+    check_json_target,
+    consoles,
+    environment,
+    interruption,
+    read_task,
+    run_to_end,
+    write_json,
+)
 from service.evaluate import run_evaluation
 from service.home import Home, open_home
 from service.registry import Registry, parse_reference
@@ -40,16 +48,16 @@ def evaluate_command(
     print_findings(errors, task.report)
     home = open_home(environment())
     prompt = find_prompt(reference, task, home)
-    with Progress(console=errors, disable=not (show_progress and errors.is_terminal), transient=True) as progress:
+    interrupted = f"Interrupted. What was paid for is kept in {home.folder}; the same command goes on."
+    live = show_progress and errors.is_terminal
+
+    with interruption(interrupted), Progress(console=errors, disable=not live, transient=True) as progress:
         bar = progress.add_task(f"{split} rows", total=len(task.dataset.split(split)))
 
         def advance(_rollout: Rollout) -> None:
             progress.advance(bar)
 
-        result = run_to_end(
-            run_evaluation(task, prompt, split, home, environment=environment(), on_rollout=advance),
-            on_interrupt=f"Interrupted. What was paid for is kept in {home.folder}; the same command goes on.",
-        )
+        result = run_to_end(run_evaluation(task, prompt, split, home, environment=environment(), on_rollout=advance))
     print_evaluation(output, result)
     write_json(result, json_to)
 

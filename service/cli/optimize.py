@@ -13,7 +13,15 @@ from optimizers.plan import Plan
 from optimizers.progress import Event, Observer, silent
 from service.cli.card import print_card, print_findings, print_forecast
 from service.cli.progress import ProgressDisplay
-from service.cli.session import check_json_target, consoles, environment, read_task, run_to_end, write_json
+from service.cli.session import (
+    check_json_target,
+    consoles,
+    environment,
+    interruption,
+    read_task,
+    run_to_end,
+    write_json,
+)
 from service.home import open_home
 from service.jobs import RUNNING, Job
 from service.optimize import Settings, forecast, run_optimization
@@ -38,8 +46,9 @@ def optimize_command(
         print_forecast(output, forecast(task, settings))
         return
     home = open_home(settings.environment)
+    interrupted = f"Interrupted. What was paid for is kept in {home.folder}; to resume, run: {resume_command()}"
 
-    with ExitStack() as stack:
+    with interruption(interrupted), ExitStack() as stack:
         observer: list[Observer] = [silent]
 
         def announce(job: Job, plan: Plan | None) -> None:
@@ -51,17 +60,8 @@ def optimize_command(
         def observe(event: Event) -> None:
             observer[0](event)
 
-        result = run_to_end(
-            run_optimization(task, home, settings, observer=observe, announce=announce),
-            on_interrupt=(
-                f"Interrupted. What was paid for is kept in {home.folder}; to resume, run: {resume_command()}"
-            ),
-        )
-    label = task.spec.promote.label
-    pointer = "" if label == "production" else f"@{label}"
-    if result["winner"]["version"] is not None:
-        pointer = f"@{result['winner']['version']}" if pointer == "" and result["decision"] != "promote" else pointer
-    print_card(output, result, where=str(home.folder), command=f"whet pull {task.name}{pointer}")
+        result = run_to_end(run_optimization(task, home, settings, observer=observe, announce=announce))
+    print_card(output, result, where=str(home.folder))
     write_json(result, json_to)
 
 

@@ -8,12 +8,26 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted
 
 SECONDS_BETWEEN_LINES = 5.0
+
+
+class _Cut(TextColumn):
+    """Gives way to the other columns where the line is short."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
+def _whole() -> Column:
+    return Column(no_wrap=True)
 
 
 class ProgressDisplay:
@@ -26,17 +40,16 @@ class ProgressDisplay:
         self._live = console.is_terminal
         self._phase = ""
         self._best = ""
-        self._latest: Advanced | None = None
         self._printed_at = clock()
         self._started_at = clock()
         self._progress = Progress(
             TextColumn("[bold]{task.fields[phase]:<9}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16, table_column=_whole()),
             TextColumn("{task.completed}/{task.total} calls"),
-            TimeElapsedColumn(),
+            TimeElapsedColumn(table_column=_whole()),
             TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(table_column=_whole()),
+            _Cut("{task.fields[detail]}", table_column=Column()),
             console=console,
             transient=True,
         )
@@ -68,14 +81,13 @@ class ProgressDisplay:
             )
             self._line(f"{self._best}: {event.factors}")
         elif isinstance(event, Notice):
-            self._console.print(Text(event.message, style="yellow"))
+            self._console.print(Text(event.message, style="yellow"), soft_wrap=True)
         else:
-            self._latest = event
             self._advanced(event)
 
     def _advanced(self, event: Advanced) -> None:
         if self._live:
-            detail = " · ".join(part for part in (self._counts(event), self._best) if part)
+            detail = " · ".join(part for part in (self._best, self._counts(event)) if part)
             self._progress.update(self._bar, completed=event.calls_done, phase=self._phase, detail=detail)
         elif self._clock() - self._printed_at >= SECONDS_BETWEEN_LINES:
             self._line(f"{event.calls_done}/{self._planned} calls{self._rate(event)}, {self._counts(event)}")

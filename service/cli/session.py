@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,8 +37,8 @@ def read_task(path: Path, overrides: Mapping[str, Any]) -> Task:
     return load_task(parse_task(content), path.parent, allow_code=True)
 
 
-def run_to_end(main: Coroutine[Any, Any, Result], on_interrupt: str) -> Result:
-    """The result of `main`. Ctrl-C or SIGTERM cancels it, prints `on_interrupt` and exits with 130."""
+def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `main`, which Ctrl-C or SIGTERM cancels: asyncio.CancelledError is raised then."""
 
     async def supervised() -> Result:
         task = asyncio.ensure_future(main)
@@ -46,10 +47,17 @@ def run_to_end(main: Coroutine[Any, Any, Result], on_interrupt: str) -> Result:
             loop.add_signal_handler(number, task.cancel)
         return await task
 
+    return asyncio.run(supervised())
+
+
+@contextmanager
+def interruption(message: str) -> Iterator[None]:
+    """Says `message` and exits with 130 if what runs within was interrupted. Whatever is live on the terminal belongs
+    inside, so that it is gone by then and the message stays whole."""
     try:
-        return asyncio.run(supervised())
+        yield
     except asyncio.CancelledError:
-        sys.stderr.write(f"\n{on_interrupt}\n")
+        sys.stderr.write(f"\n{message}\n")
         sys.exit(INTERRUPTED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.end_to_end import tickets
@@ -37,7 +37,7 @@ class Interrupted:
     workplace: Workplace
     signal: int
     at: int
-    endpoint: LocalEndpoint
+    endpoint: LocalEndpoint = field(init=False)
     client: Running | None = None
 
     def strike(self, request_number: int) -> Fault:
@@ -62,11 +62,10 @@ class Interrupted:
 @contextmanager
 def interrupted(workplace: Workplace, task: dict[str, Any], signal: int, at: int) -> Iterator[Interrupted]:
     """`task` in `workplace`, with an endpoint of its own."""
-    trap: list[Interrupted] = []
-    with tickets.endpoint(lambda number: trap[0].strike(number)).in_thread() as endpoint:
-        trap.append(Interrupted(workplace=workplace, signal=signal, at=at, endpoint=endpoint))
-        workplace.write_task({**task, "model": {**task["model"], "api_base": endpoint.url}})
-        yield trap[0]
+    job = Interrupted(workplace=workplace, signal=signal, at=at)
+    with tickets.endpoint(job.strike).in_thread() as job.endpoint:
+        workplace.write_task({**task, "model": {**task["model"], "api_base": job.endpoint.url}})
+        yield job
 
 
 def untimed(result: dict[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_a_task_file_that_is_none_is_explained(workplace: Workplace, content: st
 SMALL = {
     "calls": ({"calls": 10}, ["A budget of 10 calls", "Nothing was spent", "at least --budget-calls 30"]),
     "tokens": ({"calls": 160, "tokens": 100}, ["Nothing was spent", "Raise budget.tokens"]),
-    "dollars": ({"calls": 160, "usd": 1e-6}, ["Nothing was spent", "budget.usd"]),
+    "dollars": ({"calls": 160, "usd": 0.0001}, ["Nothing was spent", "budget.usd"]),
 }
 
 

@@ -114,7 +114,7 @@ def test_the_card_shows_the_numbers_of_the_result(main_job: MainJob) -> None:
         for line in message["content"].split("\n"):
             assert f"│ {line}" in card
     assert f".whet as {result['optimization_id']}" in card
-    assert "whet pull support-triage\n" in card
+    assert "Pull it: whet pull support-triage@2\n" in card
 
 
 def test_the_same_command_again_prints_the_same_without_a_call(main_job: MainJob) -> None:

@@ -18,11 +18,11 @@ WORDS = {
     "orders": "parcel delivery tracking shipped courier late address warehouse",
     "refunds": "refund money return broken reimburse faulty voucher exchange",
 }
-FILLER = (
-    "agent again always answer autumn before colleague corner daughter evening friend garden happen kitchen letter "
-    "minute morning neighbour office people promise question quickly remember shop sister something station street "
-    "summer telephone tomorrow twice village website weekend window winter yesterday"
-).split()
+FILLER = """
+    agent again always answer autumn before colleague corner daughter evening friend garden happen kitchen letter
+    minute morning neighbour office people promise question quickly remember shop sister something station street
+    summer telephone tomorrow twice village website weekend window winter yesterday
+"""
 INSTRUCTION = "Which team should handle this message? Answer only with one of: billing, orders, refunds."
 
 Row = dict[str, str]
@@ -34,7 +34,7 @@ def rows(count: int, seed: int = 0) -> list[Row]:
     found = []
     for number in range(count):
         team = list(WORDS)[number % len(WORDS)]
-        words = [*rng.sample(WORDS[team].split(), 2), *rng.sample(FILLER, 6)]
+        words = [*rng.sample(WORDS[team].split(), 2), *rng.sample(FILLER.split(), 6)]
         rng.shuffle(words)
         message = f"{words[0]} {number}: {' '.join(words[1:])}"
         found.append({"message": message, "team": team, "channel": rng.choice(["chat", "mail"])})

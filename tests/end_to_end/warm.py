@@ -46,7 +46,7 @@ def main() -> None:
         print(answer, flush=True)  # noqa: T201
 
 
-def _become(script: str, arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> None:
+def _become(*, script: str, arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> None:
     """Makes this child the command, and ends with it; a command that hangs is ended by an alarm."""
     signal.alarm(LONGEST_S)
     written = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

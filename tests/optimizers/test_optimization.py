@@ -75,7 +75,7 @@ def test_candidates_that_are_only_as_good_leave_the_baseline_where_it_is() -> No
 def test_a_gain_that_is_not_proven_is_not_promoted() -> None:
     lucky = {example.id for example in TASK.dataset.validation}
 
-    def respond(request: Request) -> str:
+    def respond(request: Request) -> str | Failure:
         share = 0.9 if request.example_id in lucky and request.prompt_digest != TASK.baseline.digest else 0.5
         return of_quality(TASK, lambda _: share)(request)
 
@@ -131,11 +131,12 @@ def test_the_same_seed_and_replies_give_the_same_outcome_and_another_seed_anothe
 
 def test_the_outcome_does_not_depend_on_how_fast_replies_come() -> None:
     steady = job().run(Respondent(respond=mixed_quality(TASK)))
-    for number in range(3):
-        respondent = Respondent(
-            respond=mixed_quality(TASK), latency_s=lambda r, n=number: chance(n, r.prompt_digest, r.example_id)
-        )
-        jittery = job(concurrency=3 + number).run(respondent)
+    for concurrency in (3, 4, 5):
+
+        def latency_s(request: Request, concurrency: int = concurrency) -> float:
+            return chance(concurrency, request.prompt_digest, request.example_id)
+
+        jittery = job(concurrency=concurrency).run(Respondent(respond=mixed_quality(TASK), latency_s=latency_s))
         assert [(s.candidate.prompt.digest, s.mean) for s in jittery.outcome.standings] == [
             (s.candidate.prompt.digest, s.mean) for s in steady.outcome.standings
         ]
@@ -187,7 +188,7 @@ def test_no_job_takes_more_tokens_or_dollars_than_its_caps(calls: int, tokens: i
 
 def test_a_token_cap_that_pays_for_no_comparison_stops_the_job_before_any_call() -> None:
     model = Respondent(respond=mixed_quality(TASK))
-    with pytest.raises(BudgetError, match="does not pay for comparing two prompts on 8 rows. Nothing was spent"):
+    with pytest.raises(BudgetError, match=r"does not pay for comparing two prompts on 8 rows\. Nothing was spent"):
         job(caps=Caps(calls=400, tokens=2_000)).run(model)
     assert model.asked == []
 
@@ -253,10 +254,24 @@ def test_a_space_that_holds_the_baseline_alone_still_ends_with_its_score() -> No
 def test_a_later_cohort_can_win() -> None:
     plan = Plan(proof_rows=80, search_calls=500, repeat_calls=0, headroom_rows=8, probes=2, cohorts=(8, 8, 8))
 
-    def late(request: Request) -> str:
+    def late(request: Request) -> str | Failure:
         return of_quality(TASK, lambda prompt: 0.95 if prompt in better else 0.4)(request)
 
     candidates = job(plan=plan).run(Respondent(respond=of_quality(TASK, lambda _: 0.5))).outcome.standings
     better = {s.candidate.prompt.digest for s in candidates if s.candidate.trial > 8}
     outcome = job(plan=plan, caps=Caps(calls=700)).run(Respondent(respond=late)).outcome
     assert outcome.decision == PROMOTE
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("I would rather not say.", "None of the first replies to your prompt is usable: “I would rather not say.”"),
+        ("", "right on all of the first 8 rows"),
+    ],
+)
+def test_what_the_look_at_the_headroom_shows_is_said(reply: str, said: str) -> None:
+    answers = truth(TASK)
+    watched = job()
+    watched.run(Respondent(respond=lambda request: reply or answers[request.example_id]))
+    assert any(said in event.message for event in watched.events if isinstance(event, Notice))

@@ -173,12 +173,13 @@ def test_slices_say_where_the_difference_lies() -> None:
         good = request.prompt_digest == WINNER.prompt.digest or request.example_id not in chat
         return answer if good else wrong(answer)
 
-    proof = proved(respond)
-    by_value = {piece.value: piece for piece in proof.slices}
-    assert list(by_value) == ["chat", "mail"]
-    assert (by_value["chat"].winner, by_value["chat"].baseline, by_value["chat"].difference.mean) == (1.0, 0.0, 1.0)
-    assert by_value["mail"].difference.mean == 0.0
-    assert sum(piece.difference.n for piece in proof.slices) == proof.n
+    chat_rows, mail_rows = proved(respond).slices
+    assert (chat_rows.column, chat_rows.value, mail_rows.value) == ("channel", "chat", "mail")
+    assert (chat_rows.n, mail_rows.n) == (len(chat), 200 - len(chat))
+    assert (chat_rows.winner, chat_rows.baseline, mail_rows.winner, mail_rows.baseline) == (1.0, 0.0, 1.0, 1.0)
+    assert chat_rows.difference is not None
+    assert mail_rows.difference is not None
+    assert chat_rows.difference.low > 0 > mail_rows.difference.low
 
 
 @pytest.mark.parametrize("caps", [Caps(calls=399), Caps(calls=1000, tokens=40_000), Caps(calls=1000, seconds=5.0)])

@@ -26,6 +26,7 @@ from tests.endpoints.jobs import (
     labelled_rows,
     make_task,
     mixed_quality,
+    wrong,
 )
 
 PLAN = Plan(proof_rows=24, search_calls=110, repeat_calls=8, headroom_rows=8, probes=2, cohorts=(8, 2))
@@ -168,6 +169,25 @@ def test_rows_without_a_reply_stay_so_when_the_job_goes_on(task: Task, dies_at: 
     resumed = interrupted.run(run())
     assert_same(resumed, uninterrupted)
     assert_replays(interrupted, resumed)
+
+
+def test_attempts_lost_for_two_equal_questions_are_charged_once() -> None:
+    rows = labelled_rows(72)
+    conflicting = make_task(
+        [*rows, *({**row, "label": wrong(row["label"])} for row in rows[:30])],
+        split={"train": 12, "validation": 50, "test": 40},
+        search={"demonstrations": {"count": [0]}},
+    )
+    good = mixed_quality(conflicting)
+
+    def respond(request: Request) -> str | Failure:
+        lost = chance(*(message.content for message in request.messages)) < 0.2
+        return Failure(kind=FailureKind.TIMEOUT, detail="slow", maybe_billed=True) if lost else good(request)
+
+    whole = job(conflicting, plan=None)
+    result = whole.run(Respondent(respond=respond, latency_s=latency_s))
+    assert any(charge.ledger_hits for charge in result.spent.values())
+    assert_replays(whole, result)
 
 
 @pytest.mark.parametrize("dies_at", range(5, 150, 30))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from benchmarks.errors import StorageError
 from benchmarks.ledger.database import open_database
 from benchmarks.ledger.sql import ledger, tables
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 NOBODY = 65534
 
 
@@ -94,3 +97,25 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     path.write_text("name,team\n" * 1000)
     assert "not a database" in refused(path)
     assert path.read_text() == "name,team\n" * 1000
+
+
+def test_processes_that_come_to_a_new_home_at_once_all_find_the_database(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from benchmarks.ledger.database import open_database\n"
+        "from benchmarks.ledger.sql import tables\n"
+        "sys.stdin.readline()\n"
+        "open_database(Path(sys.argv[1]), tables)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "home" / "whet.db")]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=CHECKOUT, text=True)
+        for _ in range(3)
+    ]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    complaints = [process.communicate(timeout=60)[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 3, complaints

@@ -106,6 +106,18 @@ async def test_a_web_page_is_no_model() -> None:
             await answer_of(lane(endpoint.url))
 
 
+async def test_half_a_character_does_not_spoil_a_reply() -> None:
+    async def cut(request: web.Request) -> web.Response:
+        choice = {"message": {"role": "assistant", "content": "billing \ud83d"}}
+        content = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        return web.json_response(content)
+
+    async with serving(cut) as api_base:
+        reply = await answer_of(lane(api_base))
+    assert isinstance(reply, Completion)
+    assert reply.text == "billing ?"
+
+
 async def test_a_name_without_a_provider_is_explained() -> None:
     with pytest.raises(EndpointDown, match=r"'nonsense' names no provider\. Write provider/model"):
         await answer_of(lane(None, model="nonsense"))

@@ -70,7 +70,6 @@ def stub_endpoint() -> Iterator[str]:
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
-        process.communicate()
 
 
 def measure(client: Client, url: str, *, calls: int, warm_up: int, concurrency: int) -> dict[str, float]:

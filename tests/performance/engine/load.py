@@ -16,12 +16,12 @@ LABELS = ("billing", "delivery", "orders", "refunds", "technical")
 PARAMETERS = {"temperature": 0, "max_tokens": 16}
 INSTRUCTION = "Which team can solve this? Answer with one of: " + ", ".join(LABELS) + "."
 
-_WORDS = (
+_VOCABULARY = (
     "account address again amount answer arrived app because bought broken button card charged closed code customer "
     "date day discount email error first friend gift house invoice item last late link login lost message missing "
     "money month name never number old open order package page password payment phone please price problem question "
     "receipt return screen second send shipped shop size still store thanks today twice update wait week wrong year"
-).split()
+)
 _WORDS_PER_ROW = 150
 """With the instruction about 200 tokens."""
 
@@ -53,9 +53,9 @@ class Load:
 
 def examples(count: int, seed: int = 0) -> list[Example]:
     """Labelled rows: a message of about 180 tokens, and the team that can solve it."""
-    rng = random.Random(seed)
+    rng, words = random.Random(seed), _VOCABULARY.split()
     values = [
-        {"message": " ".join(rng.choices(_WORDS, k=_WORDS_PER_ROW)), "team": rng.choice(LABELS)} for _ in range(count)
+        {"message": " ".join(rng.choices(words, k=_WORDS_PER_ROW)), "team": rng.choice(LABELS)} for _ in range(count)
     ]
     return make_examples(rows_from_values(values), ["message"], "team", [])
 

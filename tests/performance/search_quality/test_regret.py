@@ -1,0 +1,16 @@
+"""The search finds a nearly best instruction on landscapes of real models."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.endpoints.shared import landscapes_folder
+from tests.performance.search_quality.regret import mean_regret
+
+MODEL = "vicuna-13b"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not landscapes_folder().is_dir(), reason="the folder of landscapes is missing")
+def test_at_1000_calls_the_winner_is_within_3_points_of_the_best_of_32() -> None:
+    assert mean_regret(MODEL, calls=1000) <= 0.03

@@ -1,0 +1,111 @@
+"""What a result says, also when there is little to say: no proof, no price, no winner but the baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from benchmarks.budget import Budget, Caps, Charge
+from benchmarks.evaluation.rollout import Rollout
+from benchmarks.tasks.task import Task
+from optimizers.optimization import KEEP_BASELINE, PROMOTE, Outcome
+from service.result import PHASES, evidence_json, per_1000_requests, result_json, spent_json
+from tests.endpoints.jobs import Job, Respondent, labelled_rows, make_task, of_quality
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return make_task(labelled_rows(90))
+
+
+def outcome(task: Task, *, baseline: float, others: float) -> Outcome:
+    """What comes of a job in which the baseline is right on a share of the rows, and every other prompt on another."""
+    respond = of_quality(task, lambda prompt: baseline if prompt == task.baseline.digest else others)
+    return Job(task=task, caps=Caps(calls=200)).run(Respondent(respond=respond)).outcome
+
+
+def result(found: Outcome, *, winner_version: int | None) -> dict[str, Any]:
+    return result_json(
+        found,
+        optimization_id="opt-1",
+        task="job",
+        dataset_digest="d",
+        seed=0,
+        budget=Budget(Caps(calls=200)),
+        seconds=1.23456,
+        winner_version=winner_version,
+        baseline_version=1,
+        problems={},
+    )
+
+
+def test_a_proven_winner_stands_beside_the_baseline(task: Task) -> None:
+    found = result(outcome(task, baseline=0.2, others=0.95), winner_version=2)
+    assert found["decision"] == PROMOTE
+    assert (found["baseline"]["version"], found["winner"]["version"]) == (1, 2)
+    assert found["baseline"]["digest"] == task.baseline.digest != found["winner"]["digest"]
+    assert found["evidence"]["decisive"]["low"] > 0
+
+
+def test_a_baseline_that_nothing_beats_is_its_own_winner_with_a_difference_of_zero(task: Task) -> None:
+    found = result(outcome(task, baseline=1.0, others=0.3), winner_version=1)
+    assert found["decision"] == KEEP_BASELINE
+    assert found["winner"] == found["baseline"]
+    evidence = found["evidence"]
+    assert evidence["winner"] == evidence["baseline"]
+    assert [evidence["difference"][name] for name in ("mean", "low", "high", "p")] == [0.0, 0.0, 0.0, 1.0]
+    assert evidence["difference"]["test"].startswith("none")
+    assert evidence["decisive"] is None
+
+
+def test_a_winner_that_is_not_proven_has_no_version(task: Task) -> None:
+    found = result(outcome(task, baseline=0.6, others=0.7), winner_version=None)
+    assert found["decision"] == KEEP_BASELINE
+    assert found["winner"]["digest"] != found["baseline"]["digest"]
+    assert found["winner"]["version"] is None
+    assert found["evidence"]["decisive"]["low"] <= 0
+
+
+def test_every_result_can_be_written_as_json_and_read_back(task: Task) -> None:
+    for shares in ((0.2, 0.95), (1.0, 0.3)):
+        found = result(outcome(task, baseline=shares[0], others=shares[1]), winner_version=None)
+        assert orjson.loads(orjson.dumps(found)) == found
+
+
+def test_a_proof_that_was_not_finished_is_no_evidence() -> None:
+    assert evidence_json(None) is None
+
+
+def rollout(cost_usd: float | None) -> Rollout:
+    return Rollout(
+        prompt_digest="p", example_id="e", score=1.0, prompt_tokens=100, completion_tokens=5, cost_usd=cost_usd
+    )
+
+
+@pytest.mark.parametrize(
+    ("costs", "cost_usd"), [([0.002, 0.004], pytest.approx(3.0)), ([0.002, None], None), ([0.0, 0.0], 0.0)]
+)
+def test_a_thousand_requests_cost_the_mean_and_nothing_is_made_up(costs: list[float | None], cost_usd: object) -> None:
+    took = per_1000_requests([rollout(cost) for cost in costs])
+    assert took == {"prompt_tokens": 100_000, "completion_tokens": 5_000, "cost_usd": cost_usd}
+
+
+def test_calls_are_counted_by_phase_and_an_unknown_price_is_null() -> None:
+    budget = Budget(Caps(calls=10))
+    for phase, charge in [
+        ("headroom", Charge(calls=2, prompt_tokens=20)),
+        ("proof", Charge(calls=3, ledger_hits=1, completion_tokens=7, cost_usd=None)),
+    ]:
+        budget.phase = phase
+        budget.charge(charge)
+    assert spent_json(budget, 1.23456) == {
+        "calls": 5,
+        "ledger_hits": 1,
+        "prompt_tokens": 20,
+        "completion_tokens": 7,
+        "usd": None,
+        "seconds": 1.235,
+        "by_phase": dict.fromkeys(PHASES, 0) | {"headroom": 2, "proof": 3},
+    }
