@@ -21,6 +21,7 @@ from benchmarks.evidence.mcnemar import exact_mcnemar
 from benchmarks.evidence.paired_mean import paired_t
 from benchmarks.evidence.records import Interval, PairedDifference
 from benchmarks.metrics.protocol import Metric
+from benchmarks.prompts.prompt import Prompt
 from optimizers.evaluator import Evaluator
 from optimizers.journal import Journal
 from optimizers.study import Candidate
@@ -91,23 +92,21 @@ async def prove(
     evaluator: Evaluator,
     seed: int,
 ) -> Proof | None:
-    """The proof of `winner` against `baseline` on `rows` of the test split; None if it could not be finished.
+    """The proof of `winner` against `baseline` on `rows` of the test split.
 
-    `occasion` names what else makes this a look of its own: the model and the epoch of the replies.
+    Where attempts were lost or time runs out, it is on the rows that the caps still paid for, in their order; None if
+    there are none. `occasion` names what else makes this a look of its own: the model and the epoch of the replies.
     """
     prompts = [winner.prompt] if winner is baseline else [winner.prompt, baseline.prompt]
-    for begin in range(0, len(rows), ROWS_PER_BLOCK):
-        block = [
-            Assignment(prompt=prompt, example=example)
-            for prompt in prompts
-            for example in rows[begin : begin + ROWS_PER_BLOCK]
-        ]
-        if not evaluator.affords(block):
-            return None
-        await evaluator.block(block)
-        if evaluator.out_of_time:
-            return None
-    examples, ours, theirs = _complete(winner, baseline, rows, evaluator)
+    walked: list[Example] = []
+    while part := rows[len(walked) : len(walked) + ROWS_PER_BLOCK]:
+        while part and not evaluator.affords(_turns(prompts, part)):
+            part = part[:-1]
+        await evaluator.block(_turns(prompts, part))
+        if not part or evaluator.out_of_time:
+            break
+        walked += part
+    examples, ours, theirs = _complete(winner, baseline, walked, evaluator)
     if not examples:
         return None
     arms = _arm(ours), _arm(theirs)
@@ -120,7 +119,7 @@ async def prove(
         decisive = compare(metric, *arms, examples, level=1 - alpha_for_look(look), seed=seed)
     return Proof(
         n=len(examples),
-        missing=(len(rows) - len(examples)) / len(rows),
+        missing=(len(walked) - len(examples)) / len(walked),
         winner=summarise(metric, arms[0], examples, level=0.95, seed=seed),
         baseline=summarise(metric, arms[1], examples, level=0.95, seed=seed),
         difference=difference,
@@ -130,6 +129,10 @@ async def prove(
         winner_rollouts=tuple(ours),
         baseline_rollouts=tuple(theirs),
     )
+
+
+def _turns(prompts: Sequence[Prompt], rows: Sequence[Example]) -> list[Assignment]:
+    return [Assignment(prompt=prompt, example=example) for prompt in prompts for example in rows]
 
 
 def _complete(

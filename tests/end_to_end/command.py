@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "whet"
 CHECKOUT = Path(__file__).resolve().parents[2]
-LONGEST_S = 120
+LONGEST_S = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def endpoint() -> Iterator[LocalEndpoint]:
 class MainJob:
     """`whet optimize task.yaml --json result.json` on 90 tickets, run once by the console script itself.
 
-    `requests` and `bodies` are what the endpoint had seen when it was over.
+    `requests`, `answered` and `answered_again` are the endpoint's counts when it was over, `bodies` what it was asked.
     """
 
     workplace: Workplace
@@ -50,6 +50,8 @@ class MainJob:
     finished: Finished
     result: dict[str, Any]
     requests: int
+    answered: int
+    answered_again: int
     bodies: tuple[Json, ...]
 
 
@@ -70,5 +72,7 @@ def main_job(tmp_path_factory: pytest.TempPathFactory, launcher: Launcher) -> It
             finished=finished,
             result=json.loads((folder / "result.json").read_bytes()),
             requests=serving.requests,
+            answered=serving.answered,
+            answered_again=serving.answered_again,
             bodies=tuple(serving.bodies),
         )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
 
 import pytest
 
-from tests.end_to_end.command import Workplace, launch_script
+from tests.end_to_end.command import Workplace
 from tests.end_to_end.conftest import MainJob
 from tests.end_to_end.interruption import Moment, in_phase, interrupted, untimed
 
@@ -32,10 +31,10 @@ def test_killed_and_run_again_it_ends_as_if_it_had_never_been_killed(
     at = moment(main_job.result["spent"]["by_phase"])
     with interrupted(workplace, main_job.task, signal.SIGKILL, at) as job:
         assert job.run("--no-progress").code == -signal.SIGKILL
-        answered, kept = job.endpoint.answered, job.kept()
+        kept = job.kept()
         result = workplace.optimize()
         assert untimed(result) == untimed(main_job.result)
-        assert job.endpoint.answered_again <= answered - kept <= MOST_PAID_TWICE
+        assert job.endpoint.answered_again <= min(MOST_PAID_TWICE, main_job.requests - kept)
         assert job.endpoint.answered - job.endpoint.answered_again == main_job.requests == job.kept()
         assert workplace.optimize() == result
 
@@ -56,11 +55,3 @@ def test_a_killed_fresh_run_is_resumed_by_the_plain_command(main_job: MainJob, w
         assert second["optimization_id"] != first["optimization_id"]
         assert second["spent"]["calls"] == first["spent"]["calls"]
         assert job.endpoint.answered <= 2 * first["spent"]["calls"] + MOST_PAID_TWICE
-
-
-def test_another_process_with_other_hash_seeds_resumes_the_same(main_job: MainJob, workplace: Workplace) -> None:
-    with interrupted(workplace, main_job.task, signal.SIGKILL, 60) as job:
-        job.workplace = replace(workplace, launcher=launch_script, environment={"PYTHONHASHSEED": "1"})
-        assert job.run("--no-progress").code == -signal.SIGKILL
-        resumed = replace(workplace, launcher=launch_script, environment={"PYTHONHASHSEED": "2"})
-        assert untimed(resumed.optimize()) == untimed(main_job.result)

@@ -72,7 +72,7 @@ def test_no_progress_prints_none(workplace: Workplace, endpoint: LocalEndpoint) 
     workplace.write_task(tickets.task(endpoint.url, budget={"calls": 60}))
     finished = workplace.run("optimize", "task.yaml", "--no-progress")
     assert finished.err == ""
-    assert "Pull your prompt: whet pull support-triage@1\n" in finished.out
+    assert "whet pull support-triage@" in finished.out
 
 
 def test_options_stand_in_for_fields_of_the_task(workplace: Workplace, endpoint: LocalEndpoint) -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from tests.end_to_end import tickets
 from tests.end_to_end.command import Workplace
+from tests.end_to_end.conftest import MainJob
 from tests.endpoints.local import LocalEndpoint
 
 METRIC = '''
 def score(answer: str, expected: str) -> float:
-    """Half a point for the neighbouring team."""
-    return 1.0 if answer == expected else 0.5 if {answer, expected} == {"orders", "refunds"} else 0.0
+    """Half a point for a wrong team."""
+    return 1.0 if answer == expected else 0.5
 '''
 PROPOSER = """
 import random
@@ -38,11 +39,11 @@ def own(workplace: Workplace, endpoint: LocalEndpoint) -> Workplace:
     return workplace
 
 
-def test_an_own_metric_decides(own: Workplace, endpoint: LocalEndpoint) -> None:
+def test_an_own_metric_decides(main_job: MainJob, own: Workplace, endpoint: LocalEndpoint) -> None:
     own.write_task(tickets.task(endpoint.url, metric="my_metric.py:score"))
     evidence = own.optimize()["evidence"]
     assert evidence["difference"]["test"] == "paired t"
-    assert any(2 * 36 * evidence[arm]["mean"] % 2 for arm in ("winner", "baseline"))
+    assert evidence["baseline"]["mean"] == pytest.approx((1 + main_job.result["evidence"]["baseline"]["mean"]) / 2)
 
 
 def test_another_metric_under_the_same_name_is_another_job(own: Workplace, endpoint: LocalEndpoint) -> None:

@@ -34,7 +34,7 @@ def rows(count: int, seed: int = 0) -> list[Row]:
     found = []
     for number in range(count):
         team = list(WORDS)[number % len(WORDS)]
-        words = [*rng.sample(WORDS[team].split(), 2), *rng.sample(FILLER.split(), 6)]
+        words = [*rng.sample(WORDS[team].split(), 4), *rng.sample(FILLER.split(), 3)]
         rng.shuffle(words)
         message = f"{words[0]} {number}: {' '.join(words[1:])}"
         found.append({"message": message, "team": team, "channel": rng.choice(["chat", "mail"])})

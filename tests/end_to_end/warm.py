@@ -27,7 +27,7 @@ WANTED = (
     "service.cli.optimize",
     "service.cli.pull",
 )
-LONGEST_S = 120
+LONGEST_S = 300
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ ANSWERS = truth(TASK)
 BASELINE = Candidate(trial=0, prompt=TASK.baseline, choices=None)
 WINNER = Candidate(
     trial=7,
-    prompt=Prompt(messages=(Message(role="user", content="Better: {{text}}"),), parameters={}),
+    prompt=Prompt(messages=(Message(role="user", content="Better: {{text}}"),), parameters=TASK.parameters),
     choices=None,
 )
 
@@ -182,11 +183,44 @@ def test_slices_say_where_the_difference_lies() -> None:
     assert chat_rows.difference.low > 0 > mail_rows.difference.low
 
 
-@pytest.mark.parametrize("caps", [Caps(calls=399), Caps(calls=1000, tokens=40_000), Caps(calls=1000, seconds=5.0)])
-def test_a_proof_that_the_caps_cut_short_is_none(caps: Caps) -> None:
+@pytest.mark.parametrize(
+    ("caps", "n"),
+    [
+        (Caps(calls=400), 200),
+        (Caps(calls=399), 199),
+        (Caps(calls=300), 150),
+        (Caps(calls=2), 1),
+        (Caps(calls=1000, tokens=40_000), 165),
+        (Caps(calls=1000, seconds=20.0), 128),
+    ],
+)
+def test_a_proof_that_the_caps_cut_short_is_on_the_rows_they_paid_for(caps: Caps, n: int) -> None:
+    model = Respondent(respond=discordant(40, 0), latency_s=lambda _: 1.0)
+    capped = Job(task=TASK, caps=caps)
+    proof = proved(model.respond, job=capped, model=model)
+    assert proof.n == n
+    assert proof.missing == 0
+    assert [rollout.example_id for rollout in proof.winner_rollouts] == [example.id for example in TEST[:n]]
+    assert proved(model.respond, job=capped) == proof
+
+
+@pytest.mark.parametrize("caps", [Caps(calls=1), Caps(calls=1000, tokens=100), Caps(calls=1000, seconds=5.0)])
+def test_a_proof_without_a_row_is_none(caps: Caps) -> None:
     model = Respondent(respond=discordant(40, 0), latency_s=lambda _: 1.0)
     assert proof_of(model.respond, job=Job(task=TASK, caps=caps), model=model) is None
-    assert len(model.asked) < 400
+
+
+def test_attempts_that_were_lost_cost_the_proof_rows_not_the_result() -> None:
+    lost = Counter[str]()
+
+    def respond(request: Request) -> str | Failure:
+        lost[request.example_id] += 1
+        if request.example_id in {example.id for example in TEST[:5]} and lost[request.example_id] == 1:
+            return Failure(kind=FailureKind.TIMEOUT, detail="slow", maybe_billed=True)
+        return discordant(40, 0)(request)
+
+    proof = proved(respond, job=Job(task=TASK, caps=Caps(calls=400)))
+    assert (proof.n, proof.missing, proof.proven) == (197, 0.0, True)
 
 
 def test_macro_f1_is_compared_as_a_whole() -> None:

@@ -52,16 +52,18 @@ QUESTIONS = st.lists(
             messages=(Message(role="user", content=f"{number} " + "x" * size),), parameters={"max_tokens": limit}
         ),
         st.integers(0, 6),
-        st.sampled_from([0, 1, 200]),
-        st.sampled_from([1, 64, 400]),
+        st.sampled_from([0, 0, 1, 200]),
+        st.sampled_from([1, 1, 64, 400]),
     ),
     max_size=12,
 )
+SMALLEST = TARIFF.bound(Request(messages=(Message(role="user", content="0 "),), parameters={"max_tokens": 1}))
+# Caps that are only just too small, or only just large enough, for some number of calls.
 CAPS = st.builds(
     Caps,
     calls=st.integers(0, 20),
-    tokens=st.none() | st.integers(0, 6000),
-    usd=st.none() | st.floats(0, 0.03),
+    tokens=st.none() | st.builds(lambda n, d: n * SMALLEST.tokens + d, st.integers(1, 12), st.integers(-3, 3)),
+    usd=st.none() | st.builds(lambda n, d: n * SMALLEST.usd + d, st.integers(1, 12), st.floats(-1e-5, 1e-5)),
 )
 
 

@@ -27,8 +27,8 @@ races = st.tuples(st.integers(1, 12), st.integers(1, 58), st.integers(1, 400))
 
 
 def entrants(count: int) -> list[Candidate]:
-    """The baseline and challengers; digests, and with them qualities, differ."""
-    texts = [f"Candidate {number}: {{{{text}}}}" for number in range(count)]
+    """The baseline, whose prompt is the longest, and challengers; digests, and with them qualities, differ."""
+    texts = ["The baseline answers {{text}}", *(f"{number}: {{{{text}}}}" for number in range(1, count))]
     prompts = [Prompt(messages=(Message(role="user", content=text),), parameters={}) for text in texts]
     return [Candidate(trial=trial, prompt=prompt, choices=None) for trial, prompt in enumerate(prompts)]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,6 @@ from service.home import open_home
 with open_home({"WHET_HOME": sys.argv[1]}).lock("job"):
     print("held", flush=True)
     sys.stdin.read()
-"""
-OPEN = """
-import sys
-from service.home import open_home
-sys.stdin.read()
-open_home({"WHET_HOME": sys.argv[1]})
 """
 
 
@@ -54,14 +50,17 @@ def test_a_place_that_cannot_be_written_is_named_with_a_way_out(tmp_path: Path) 
         open_home({"WHET_HOME": str(tmp_path / "file")})
 
 
-def test_processes_that_come_to_a_new_home_at_once_all_find_it_made(tmp_path: Path) -> None:
-    processes = [python(OPEN, tmp_path / "home") for _ in range(4)]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.close()
-    for process in processes:
-        with process:
-            assert process.wait(60) == 0, process.stderr and process.stderr.read()
+def test_whoever_comes_to_a_new_home_at_once_finds_it_made(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def come(folder: Path) -> Path:
+        together.wait(60)
+        return open_home({"WHET_HOME": str(folder)}).database
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(5):
+            folder = tmp_path / str(number)
+            assert set(pool.map(come, [folder] * 8)) == {folder / "whet.sqlite"}
 
 
 def test_a_lock_keeps_others_out_until_its_process_is_gone(home: Home) -> None:

@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--slow-calls", type=int, default=400, help="of slow clients")
     parser.add_argument("--warm-up", type=int, default=200, help="calls that do not count")
     parser.add_argument("--concurrency", type=int, default=64, help="calls under way at once")
-    parser.add_argument("--runs", type=int, default=3, help="of fast clients")
+    parser.add_argument("--runs", type=int, default=7, help="of fast clients")
     parser.add_argument("--clients", nargs="+", choices=CLIENTS, default=list(CLIENTS))
     options = parser.parse_args()
     lines = table(
