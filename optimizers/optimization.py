@@ -32,6 +32,8 @@ from optimizers.study import Candidate, Study, shrunk
 PROMOTE = "promote"
 KEEP_BASELINE = "keep_baseline"
 
+STYLE_WORDS = {"inline": "inline", "turns": "as chat turns"}
+
 FINALISTS_SHARE = 0.2
 """The share of the search calls that is set aside for the finalists of several cohorts."""
 
@@ -89,6 +91,8 @@ async def optimize(
     search.hold_for_proof([problem.baseline])
     search.check_affordable()
     headroom = await search.headroom()
+    if evaluator.out_of_time and not evaluator.rollouts:
+        raise BudgetError("The seconds cap was reached before anything could be compared. Raise budget.seconds.")
     survivors = await search.cohorts()
     winner = await search.finalists(survivors)
     proof = await search.prove(winner, journal, looks)
@@ -174,7 +178,7 @@ class _Search:
     async def cohorts(self) -> list[Candidate]:
         """Races one cohort after the other. The best survivors so far meet the newcomers of the next cohort; all
         survivors are returned, the best first."""
-        self._enter("search", self.plan.search_calls)
+        self._enter("search", self._calls_left())
         survivors = [self.baseline]
         for number, size in enumerate(self.plan.cohorts):
             newcomers = self.newcomers if number == 0 else self.study.next_cohort(size)
@@ -297,7 +301,7 @@ def describe(prompt: Prompt) -> str:
     shown = factors.get("demonstrations", 0)
     words = [
         str(factors.get("instruction_source", "own")),
-        f"{shown} demonstrations" + (f" as {factors['demonstration_style']}" if shown else ""),
+        f"{shown} demonstrations" + (f" {STYLE_WORDS[factors['demonstration_style']]}" if shown else ""),
         str(factors.get("delimiters", "")),
         str(factors.get("placement", "")),
     ]
@@ -326,14 +330,17 @@ def _decide(baseline_won: bool, proof: Proof | None) -> tuple[str, str]:
     decisive = proof.decisive
     if decisive is None:
         raise AssertionError("a winner other than the baseline was compared with it")
-    bar = f"{decisive.level:.1%} interval {decisive.low:+.3f} to {decisive.high:+.3f}, p = {decisive.p:.2g}"
-    looked = f" (look {proof.look} at this test split)" if proof.look and proof.look > 1 else ""
+    nth = "the first look" if proof.look == 1 else f"look {proof.look}"
+    bar = (
+        f"deciding interval {decisive.low:+.3f} to {decisive.high:+.3f}, at {decisive.level:.1%} for {nth} at this "
+        f"test split; p = {decisive.p:.2g}"
+    )
     if proof.proven:
         return PROMOTE, (
             f"On {proof.n} test rows that the search never saw, the winner scores {decisive.mean:+.3f} against your "
-            f"prompt ({bar}){looked}: the lower bound is above 0."
+            f"prompt ({bar}). The lower bound is above 0."
         )
     return KEEP_BASELINE, (
-        f"The winner's difference on {proof.n} test rows is {decisive.mean:+.3f} ({bar}){looked}; the lower bound is "
+        f"The best candidate's difference on {proof.n} test rows is {decisive.mean:+.3f} ({bar}). The lower bound is "
         "not above 0, so a gain is not proven and your prompt stays."
     )

@@ -106,7 +106,8 @@ def _proposals(task: Task, seed: int, allow_code: bool) -> list[Proposal]:
     for name in names:
         rng = random.Random(f"{seed}/proposer/{name}")
         for proposal in make_proposer(name, allow_code=allow_code).propose(brief, PROPOSALS, rng):
-            check_instruction(proposal.text, task.signature, f"the proposer '{name}'")
+            where = "candidates.instructions" if name == "given" else f"the proposer '{name}'"
+            check_instruction(proposal.text, task.signature, where)
             found.setdefault(proposal.text, proposal)
     if not found:
         raise TaskError(f"The proposers {', '.join(names)} proposed nothing; add candidates.instructions.")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from benchmarks.budget import Budget, Caps
 from benchmarks.errors import TaskError
 from benchmarks.ledger.protocol import Ledger, Occasion
+from benchmarks.models.kept import Kept
 from benchmarks.models.metered import Metered
 from benchmarks.models.prices import Price, Tariff, listed_price
 from benchmarks.models.protocol import LanguageModel, ModelIdentity
@@ -135,10 +136,11 @@ def wrapped(
     patience: Patience,
     rng: random.Random,
 ) -> LanguageModel:
-    """`model` behind the wrappers: ledger, retries, concurrency, budget.
+    """`model` behind the wrappers: ledger, concurrency, retries, budget.
 
-    Only a request that has a place reserves, so that one turned away while it waits is not charged as lost.
+    A request has its place until its reply is kept, and reserves only once it has one.
     """
-    throttled = Throttled(Metered(inner=model, budget=budget, tariff=tariff), max_concurrency)
-    retrying = Retrying(throttled, patience=patience, rng=rng)
-    return Recorded(retrying, ledger=ledger, occasion=occasion, mark=mark, budget=budget, tariff=tariff)
+    retrying = Retrying(Metered(inner=model, budget=budget, tariff=tariff), patience=patience, rng=rng)
+    kept = Kept(inner=retrying, ledger=ledger, occasion=occasion)
+    throttled = Throttled(kept, max_concurrency)
+    return Recorded(throttled, ledger=ledger, occasion=occasion, mark=mark, budget=budget, tariff=tariff)

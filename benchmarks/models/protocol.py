@@ -2,8 +2,8 @@
 
 Everything that answers prompts has the shape of `LanguageModel`, and so has everything that is put around it:
 
-    Recorded( Retrying( Throttled( Metered( Direct ) ) ) )
-    ledger    retries   concurrency  budget  the wire
+    Recorded( Throttled( Kept( Retrying( Metered( Direct ) ) ) ) )
+    look up   concurrency  keep  retries   budget   the wire
 
 A model answers with a value: a `Completion`, or a `Failure` that says whether the same request would meet it again.
 Mistakes that concern the endpoint as a whole (a wrong key, an address that answers HTML) are exceptions
@@ -33,7 +33,7 @@ class Request:
     """One question to a model: the rendered messages and the decoding parameters.
 
     `repeat` counts repeated draws of the same question. `prompt_digest` and `example_id` say what was rendered; they
-    are provenance, not part of what is asked.
+    are provenance, not part of what is asked. `key` is where the ledger keeps the reply, once it was looked up there.
     """
 
     messages: tuple[Message, ...]
@@ -41,6 +41,7 @@ class Request:
     repeat: int = 0
     prompt_digest: str = ""
     example_id: str = ""
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The ledger as a wrapper: what was asked before is not asked again, and every reply is kept before it is used."""
+"""The ledger as a wrapper: what was asked before is not asked again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Recorded:
         return self.inner.identity
 
     async def complete(self, request: Request) -> Completion | Failure:
-        """The kept reply to `request`, else the inner model's, kept. Passing failures are not kept.
+        """The kept reply to `request`, else the inner model's.
 
         A request whose twin is under way waits for the twin's reply.
         """
@@ -79,20 +79,10 @@ class Recorded:
             return known.reply
         if withdrawals != self._withdrawals:
             raise asyncio.CancelledError
-        reply = await self.inner.complete(request)
-        if isinstance(reply, Failure) and reply.kind.transient:
-            return reply
-        self._charged.add(key)
-        entry = Entry(
-            key=key,
-            reply=reply,
-            occasion=self._occasion,
-            model=self.identity,
-            prompt_digest=request.prompt_digest,
-            example_id=request.example_id,
-            repeat=request.repeat,
-        )
-        return (await self._ledger.keep(entry)).reply
+        reply = await self.inner.complete(replace(request, key=key))
+        if isinstance(reply, Completion) or not reply.kind.transient:
+            self._charged.add(key)
+        return reply
 
     def _charge(self, key: bytes, entry: Entry, request: Request) -> None:
         if entry.sequence <= self._mark or key in self._charged:

@@ -61,7 +61,7 @@ class Retrying:
             reply = await self.inner.complete(request)
             if isinstance(reply, Completion) or not reply.kind.transient:
                 self._has_answered = True
-                return replace(reply, lost_attempts=lost)
+                return replace(reply, lost_attempts=lost) if lost else reply
             lost += reply.maybe_billed
             if reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply):
                 return replace(reply, lost_attempts=lost)

@@ -48,7 +48,7 @@ def failure_of_status(
     Raises AccessDenied and EndpointDown for errors that every request would meet.
     """
     code, message = _error(body)
-    said = f"{api_base} answered {status}: {message[:300]}"
+    said = f"{api_base} answered {status}: {message[:300].rstrip('. ')}."
     if status in (401, 403):
         raise AccessDenied(f"{said} Check the key: api_key_env must name the environment variable that holds it.")
     if status in (404, 405):

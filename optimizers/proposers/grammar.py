@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import statistics
 from collections.abc import Callable, Sequence
 
 from benchmarks.datasets.records import Example
@@ -17,6 +16,7 @@ from optimizers.proposers.protocol import Brief, Proposal
 
 MOST_LABELS_LISTED = 120
 MOST_LABELS_DEFINED = 40
+CATCH_ALL = ("other", "others", "none", "none of the above", "misc", "miscellaneous", "unknown", "general")
 
 Block = Callable[[Brief], str | None]
 
@@ -74,11 +74,9 @@ def _closest(brief: Brief) -> str | None:
     return "Use only what is given. Do not guess at facts that are not there."
 
 
-def _main_rules(brief: Brief) -> str | None:
-    if not brief.labels:
-        return None
-    common = statistics.mode(example.answer for example in brief.train) if brief.train else None
-    return f'If nothing fits, choose "{_literal(common)}".' if common else None
+def _fallback(brief: Brief) -> str | None:
+    rest = next((label for label in brief.labels if label.lower() in CATCH_ALL), None)
+    return f'If nothing fits, choose "{_literal(rest)}".' if rest else None
 
 
 def _list(brief: Brief) -> str | None:
@@ -138,7 +136,7 @@ def _none(_brief: Brief) -> str:
 BLOCKS: dict[str, dict[str, Block]] = {
     "role": {"none": _none, "expert": _expert, "assistant": _assistant},
     "task": {"described": _as_described, "question": _as_question, "order": _as_order},
-    "rules": {"none": _none, "closest": _closest, "careful": _careful, "fallback": _main_rules},
+    "rules": {"none": _none, "closest": _closest, "careful": _careful, "fallback": _fallback},
     "labels": {"bullets": _bullets, "list": _list, "definitions": _definitions, "none": _none},
     "contract": {"only": _only, "shape": _shape, "none": _none},
 }

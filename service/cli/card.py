@@ -11,9 +11,24 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.datasets.checking import Report, Severity
-from optimizers.optimization import PROMOTE
+from benchmarks.evaluation.rollout import FORMAT, TRUNCATED
+from benchmarks.models.protocol import FailureKind
+from optimizers.optimization import PROMOTE, STYLE_WORDS
 from service.optimize import Forecast
 
+_PROBLEMS = {
+    FORMAT: "without a usable answer",
+    TRUNCATED: "cut off at max_tokens",
+    FailureKind.CONTEXT_TOO_LONG.value: "too long for the model's context",
+    FailureKind.CONTENT_FILTER.value: "stopped by a content filter",
+    FailureKind.REJECTED.value: "rejected",
+    FailureKind.RATE_LIMITED.value: "missing (rate limit)",
+    FailureKind.TIMEOUT.value: "missing (time-out)",
+    FailureKind.SERVER_ERROR.value: "missing (server error)",
+    FailureKind.CONNECTION.value: "missing (connection)",
+    FailureKind.GARBLED.value: "missing (garbled)",
+    FailureKind.UNAFFORDABLE.value: "missing (no budget left)",
+}
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
@@ -34,6 +49,8 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
     evidence = result["evidence"]
     if evidence is not None:
         console.print(_scores(evidence, same=same))
+        if not same:
+            console.print(Text(_difference(evidence["difference"]), style="bold"), soft_wrap=True)
         if evidence["slices"]:
             console.print(_slices(evidence["slices"], same=same))
     console.print(Text(_spent(result)), soft_wrap=True)
@@ -58,8 +75,8 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
 def print_problems(console: Console, result: Mapping[str, Any]) -> None:
     """What went wrong with replies, if anything did."""
     if result["problems"]:
-        counts = ", ".join(f"{number} {problem.replace('_', ' ')}" for problem, number in result["problems"].items())
-        console.print(Text(f"Problems with replies: {counts}."), soft_wrap=True)
+        counts = ", ".join(f"{number} {_PROBLEMS.get(kind, kind)}" for kind, number in result["problems"].items())
+        console.print(Text(f"Of all replies: {counts}."), soft_wrap=True)
 
 
 def _scores(evidence: Mapping[str, Any], *, same: bool) -> Table:
@@ -68,20 +85,17 @@ def _scores(evidence: Mapping[str, Any], *, same: bool) -> Table:
         table.add_column(column, justify="left" if not column else "right")
     for arm in ("baseline",) if same else ("baseline", "winner"):
         score, took = evidence[arm], evidence["per_1000_requests"][arm]
-        cost = "unknown" if took["cost_usd"] is None else f"{took['cost_usd']:.4f}"
+        cost = _usd(took["cost_usd"]).removeprefix("$")
         tokens = f"{took['prompt_tokens'] / 1000:.0f} + {took['completion_tokens'] / 1000:.0f}"
         table.add_row(arm, f"{score['mean']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}", tokens, cost)
-    if not same:
-        difference = evidence["difference"]
-        table.add_section()
-        table.add_row(
-            "difference",
-            f"{difference['mean']:+.3f}",
-            f"{difference['low']:+.3f} to {difference['high']:+.3f}",
-            f"p = {difference['p']:.2g}",
-            difference["test"],
-        )
     return table
+
+
+def _difference(difference: Mapping[str, Any]) -> str:
+    return (
+        f"Difference {difference['mean']:+.3f}, 95 % interval {difference['low']:+.3f} to {difference['high']:+.3f}, "
+        f"p = {difference['p']:.2g} ({difference['test']})"
+    )
 
 
 def _slices(slices: list[Mapping[str, Any]], *, same: bool) -> Table:
@@ -101,7 +115,7 @@ def _slices(slices: list[Mapping[str, Any]], *, same: bool) -> Table:
 def _spent(result: Mapping[str, Any]) -> str:
     spent = result["spent"]
     phases = ", ".join(f"{phase} {calls}" for phase, calls in spent["by_phase"].items())
-    usd = "price unknown" if spent["usd"] is None else f"${spent['usd']:.4f}"
+    usd = _usd(spent["usd"])
     hits = f" and {spent['ledger_hits']} free replies from the ledger" if spent["ledger_hits"] else ""
     return (
         f"Spent {spent['calls']} calls ({phases}){hits}; {spent['prompt_tokens']} + {spent['completion_tokens']} "
@@ -109,11 +123,15 @@ def _spent(result: Mapping[str, Any]) -> str:
     )
 
 
+def _usd(cost: float | None) -> str:
+    return "price unknown" if cost is None else "free" if cost == 0 else f"${cost:.4f}"
+
+
 def _factors(factors: Mapping[str, Any]) -> str:
     shown = factors.get("demonstrations") or 0
     words = [f"instruction: {factors.get('instruction_source')}", f"{shown} demonstrations"]
     if shown:
-        words[-1] += f" {factors.get('demonstration_style')}, {factors.get('demonstration_selector')}"
+        words[-1] += f" {STYLE_WORDS[factors['demonstration_style']]}, {factors['demonstration_selector']}"
     words.append(f"delimiters: {factors.get('delimiters')}")
     words.append(f"placement: {factors.get('placement')}")
     if factors.get("answer_marker"):
@@ -129,7 +147,7 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
     """What `--dry-run` says."""
     plan, typical = forecast.plan, forecast.typical
     candidates = sum(plan.cohorts)
-    usd = f"about ${typical.usd:.4f}" if forecast.priced else "price unknown"
+    usd = _usd(typical.usd if forecast.priced else None)
     console.print(
         Text(
             f"At most {plan.calls} calls: search {plan.search_calls + plan.repeat_calls} (about {candidates} prompts "

@@ -114,6 +114,8 @@ def main() -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     try:
         app()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except WhetError as error:
         sys.stderr.write(f"whet: {error}\n")
         sys.exit(3 if isinstance(error, EndpointError) else 4 if isinstance(error, BudgetError) else 2)

@@ -72,7 +72,8 @@ class ProgressDisplay:
         """Shows one event."""
         if isinstance(event, PhaseStarted):
             self._phase = event.phase
-            self._line(f"{event.phase}: up to {event.calls_planned} calls")
+            if event.calls_planned:
+                self._line(f"{event.phase}: up to {event.calls_planned} calls")
         elif isinstance(event, Leading):
             score = event.score
             self._best = (

@@ -19,6 +19,7 @@ from benchmarks.errors import AccessDenied
 from benchmarks.ledger.memory import MemoryLedger
 from benchmarks.ledger.protocol import Occasion
 from benchmarks.models.direct import Direct
+from benchmarks.models.kept import Kept
 from benchmarks.models.litellm_lane import LiteLlm
 from benchmarks.models.metered import Metered
 from benchmarks.models.prices import Price, Tariff
@@ -79,12 +80,13 @@ def retrying(inner: LanguageModel) -> LanguageModel:
 
 
 def recorded(inner: LanguageModel) -> LanguageModel:
-    budget = Budget(Caps(calls=1000))
-    return Recorded(inner, ledger=MemoryLedger(), occasion=Occasion(), mark=0, budget=budget, tariff=TARIFF)
+    budget, ledger = Budget(Caps(calls=1000)), MemoryLedger()
+    kept = Kept(inner=inner, ledger=ledger, occasion=Occasion())
+    return Recorded(kept, ledger=ledger, occasion=Occasion(), mark=0, budget=budget, tariff=TARIFF)
 
 
 def all_wrappers(inner: LanguageModel) -> LanguageModel:
-    return recorded(retrying(throttled(metered(inner))))
+    return recorded(retrying(metered(throttled(inner))))
 
 
 WIRES: dict[str, Callable[[str, str], LanguageModel]] = {"direct": direct, "litellm": litellm}

@@ -10,9 +10,8 @@ from tests.end_to_end.command import Workplace
 from tests.end_to_end.conftest import MainJob
 from tests.end_to_end.interruption import Moment, in_phase, interrupted, untimed
 
-CONCURRENCY = 16
-MOST_PAID_TWICE = 2 * CONCURRENCY
-"""Those in flight, and as many again that were answered but not yet written."""
+MOST_PAID_TWICE = 16
+"""Those in flight: a request keeps its place until its reply is written."""
 
 MOMENTS = {
     "at the first call": in_phase("headroom", 0.0),

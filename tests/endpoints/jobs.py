@@ -1,15 +1,14 @@
-"""Whole optimizations in process: a task of inline rows, a model that is a function, time that costs nothing, and what
-outlives a process that was killed."""
+"""Whole optimizations in process: a task of inline rows, a model that is a function, and what outlives a process that
+was killed."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import selectors
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from benchmarks.budget import Budget, Caps, Charge
 from benchmarks.datasets.records import Split
@@ -28,11 +27,11 @@ from optimizers.optimization import Outcome, Problem, optimize
 from optimizers.plan import Plan, make_plan
 from optimizers.problem import make_problem
 from optimizers.progress import Event
+from tests.endpoints.virtual_time import in_virtual_time
 
 LABELS = ("amber", "cobalt", "olive")
 WORDS = ("barrel", "candle", "feather", "ladder", "mirror", "needle", "pebble", "saddle", "tunnel", "violin")
 
-Returned = TypeVar("Returned")
 Cell = tuple[str, str, int]
 Respond = Callable[[Request], "str | Failure"]
 """From a request to a reply's text, or to the failure to report."""
@@ -40,33 +39,6 @@ Respond = Callable[[Request], "str | Failure"]
 
 class Killed(Exception):
     """What a process dies of."""
-
-
-class _SkippingSelector(selectors.SelectSelector):
-    now_s = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise AssertionError("everything waits for something that never comes")
-        self.now_s += timeout
-        return super().select(0)
-
-
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer when nothing else is to be done."""
-
-    def __init__(self) -> None:
-        self._skipping = _SkippingSelector()
-        super().__init__(self._skipping)
-
-    def time(self) -> float:
-        return self._skipping.now_s
-
-
-def in_virtual_time(main: Coroutine[Any, Any, Returned]) -> Returned:
-    """What `main` returns; what it leaves behind is cancelled."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(main)
 
 
 def chance(*parts: object) -> float:

@@ -19,12 +19,12 @@ from tests.endpoints.jobs import (
     Respond,
     Respondent,
     chance,
-    in_virtual_time,
     labelled_rows,
     make_task,
     of_quality,
     truth,
 )
+from tests.endpoints.virtual_time import in_virtual_time
 
 TASK = make_task(labelled_rows(100), split={"train": 0, "validation": 80, "test": 20})
 ROWS = TASK.dataset.validation

@@ -9,7 +9,8 @@ from benchmarks.models.protocol import Failure, FailureKind, Message, Request
 from benchmarks.prompts.prompt import Prompt
 from optimizers.headroom import Headroom, look
 from optimizers.study import Candidate
-from tests.endpoints.jobs import Job, Respond, Respondent, in_virtual_time, labelled_rows, make_task, truth, wrong
+from tests.endpoints.jobs import Job, Respond, Respondent, labelled_rows, make_task, truth, wrong
+from tests.endpoints.virtual_time import in_virtual_time
 
 TASK = make_task(labelled_rows(60), split={"train": 0, "validation": 50, "test": 10})
 ROWS = TASK.dataset.validation[:8]

@@ -3,12 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmarks.budget import Caps
-from benchmarks.errors import BudgetError, EndpointDown
-from benchmarks.models.prices import Price, Tariff
+from benchmarks.errors import EndpointDown
+from benchmarks.models.prices import Price
 from benchmarks.models.protocol import Failure, FailureKind, Request
 from benchmarks.tasks.task import Task
 from optimizers.optimization import KEEP_BASELINE, PROMOTE
@@ -141,56 +139,6 @@ def test_the_outcome_does_not_depend_on_how_fast_replies_come() -> None:
             (s.candidate.prompt.digest, s.mean) for s in steady.outcome.standings
         ]
         assert (jittery.outcome.why, jittery.spent) == (steady.outcome.why, steady.spent)
-
-
-tasks = st.builds(
-    lambda rows, train, instructions, repeats: make_task(
-        ROWS[:rows],
-        split={"train": train, "validation": 0.4, "test": 0.4},
-        search=SEARCH,
-        candidates={"instructions": [f"Instruction {number}." for number in range(instructions)]},
-        headroom={"repeats": repeats},
-    ),
-    st.integers(30, 180),
-    st.sampled_from([0, 0.2]),
-    st.integers(1, 40),
-    st.integers(1, 2),
-)
-
-
-@settings(max_examples=25, deadline=None)
-@given(task=tasks, calls=st.integers(32, 400), seed=st.integers(0, 100))
-def test_no_job_makes_more_calls_than_its_cap(task: Task, calls: int, seed: int) -> None:
-    model = Respondent(respond=mixed_quality(task))
-    try:
-        result = job(task=task, caps=Caps(calls=calls), seed=seed).run(model)
-    except BudgetError:
-        assert model.asked == []
-        return
-    assert len(model.asked) == result.calls <= calls
-    assert result.outcome.proof is not None
-
-
-@settings(max_examples=20, deadline=None)
-@given(calls=st.integers(100, 300), tokens=st.integers(20_000, 90_000), usd=st.one_of(st.none(), st.floats(0.02, 0.09)))
-def test_no_job_takes_more_tokens_or_dollars_than_its_caps(calls: int, tokens: int, usd: float | None) -> None:
-    model = Respondent(respond=mixed_quality(TASK), tariff=Tariff(price=PRICE))
-    capped = job(caps=Caps(calls=calls, tokens=tokens, usd=usd), price=PRICE)
-    try:
-        result = capped.run(model)
-    except BudgetError:
-        assert model.asked == []
-        return
-    spent = [charge.amount for charge in result.spent.values()]
-    assert sum(amount.tokens for amount in spent) <= tokens
-    assert usd is None or sum(amount.usd for amount in spent) <= usd + 1e-9
-
-
-def test_a_token_cap_that_pays_for_no_comparison_stops_the_job_before_any_call() -> None:
-    model = Respondent(respond=mixed_quality(TASK))
-    with pytest.raises(BudgetError, match=r"does not pay for comparing two prompts on 8 rows\. Nothing was spent"):
-        job(caps=Caps(calls=400, tokens=2_000)).run(model)
-    assert model.asked == []
 
 
 def test_a_job_whose_endpoint_broke_down_goes_on_where_it_stopped() -> None:

@@ -16,13 +16,13 @@ from tests.endpoints.jobs import (
     Job,
     Respond,
     Respondent,
-    in_virtual_time,
     labelled_rows,
     make_task,
     of_quality,
     truth,
     wrong,
 )
+from tests.endpoints.virtual_time import in_virtual_time
 
 ROWS = [{**row, "channel": "mail" if number % 4 else "chat"} for number, row in enumerate(labelled_rows(250))]
 TASK = make_task(ROWS, split={"train": 0, "validation": 50, "test": 200}, slices=["channel"])
@@ -190,7 +190,6 @@ def test_slices_say_where_the_difference_lies() -> None:
         (Caps(calls=399), 199),
         (Caps(calls=300), 150),
         (Caps(calls=2), 1),
-        (Caps(calls=1000, tokens=40_000), 165),
         (Caps(calls=1000, seconds=20.0), 128),
     ],
 )
@@ -202,6 +201,12 @@ def test_a_proof_that_the_caps_cut_short_is_on_the_rows_they_paid_for(caps: Caps
     assert proof.missing == 0
     assert [rollout.example_id for rollout in proof.winner_rollouts] == [example.id for example in TEST[:n]]
     assert proved(model.respond, job=capped) == proof
+
+
+def test_a_token_cap_shortens_the_proof_by_what_calls_have_taken_so_far() -> None:
+    proof = proved(discordant(40, 0), job=Job(task=TASK, caps=Caps(calls=1000, tokens=20_000)))
+    rollouts = [*proof.winner_rollouts, *proof.baseline_rollouts]
+    assert 17_000 < sum(rollout.prompt_tokens + rollout.completion_tokens for rollout in rollouts) <= 20_000
 
 
 @pytest.mark.parametrize("caps", [Caps(calls=1), Caps(calls=1000, tokens=100), Caps(calls=1000, seconds=5.0)])

@@ -17,7 +17,8 @@ from optimizers.evaluator import Evaluator
 from optimizers.race import Standing, against, common_order, race
 from optimizers.schedule import Rung, cost, schedule
 from optimizers.study import Candidate
-from tests.endpoints.jobs import Job, Respond, Respondent, chance, in_virtual_time, labelled_rows, make_task, of_quality
+from tests.endpoints.jobs import Job, Respond, Respondent, chance, labelled_rows, make_task, of_quality
+from tests.endpoints.virtual_time import in_virtual_time
 
 TASK = make_task(labelled_rows(60), split={"train": 0, "validation": 58, "test": 2})
 ORDER = common_order(TASK.dataset.validation, 0, stratify=True)

@@ -13,6 +13,7 @@ from benchmarks.budget import Budget, Caps, Charge
 from benchmarks.errors import AccessDenied, StorageError
 from benchmarks.ledger.memory import MemoryLedger
 from benchmarks.ledger.protocol import Entry, Ledger, Occasion, ledger_key
+from benchmarks.models.kept import Kept
 from benchmarks.models.metered import Metered
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, Message, Request
 from benchmarks.models.recorded import Recorded
@@ -29,7 +30,8 @@ def recorded(
     patience = Patience(attempts=attempts, attempts_at_first=attempts, first_s=0.0)
     tried = Retrying(Metered(inner=inner, budget=budget, tariff=PRICED), patience=patience, rng=Random(0))
     settings = {"occasion": Occasion(), "mark": 0, **fields}
-    return Recorded(tried, ledger=ledger, budget=budget, tariff=PRICED, **settings)
+    kept = Kept(inner=tried, ledger=ledger, occasion=settings["occasion"])
+    return Recorded(kept, ledger=ledger, budget=budget, tariff=PRICED, **settings)
 
 
 def scripted(script: Script = echo) -> Scripted:

@@ -201,3 +201,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_task_file(tmp_path / "nowhere.yaml")
     with pytest.raises(TaskError, match="cannot be read"):
         read_task_file(tmp_path)
+
+
+def test_an_address_with_a_key_in_it_is_refused_and_not_repeated() -> None:
+    task = {"name": "a", "inputs": ["x"], "output": "y", "data": {"path": "rows.csv"}}
+    model = {"name": "hosted_vllm/local", "api_base": "http://user:planted-key@127.0.0.1:8000/v1"}
+    with pytest.raises(TaskError, match="api_key_env") as refused:
+        parse_task({**task, "model": model})
+    assert "planted-key" not in str(refused.value)
+
+
+def test_a_json_task_file_is_read_by_the_rules_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "task.json"
+    path.write_text('{"name": "a", "inputs": ["x"], "output": "y", "data": {"path": "r.csv"}, "budget": {"usd": 1e-6}}')
+    assert parse_task(read_task_file(path)).budget.usd == 1e-6
