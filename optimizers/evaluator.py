@@ -16,7 +16,7 @@ from benchmarks.budget import Amount, Budget, Charge
 from benchmarks.datasets.records import Example
 from benchmarks.digests import digest
 from benchmarks.errors import EndpointDown, EndpointError, StorageError
-from benchmarks.evaluation.rollout import FORMAT, TRUNCATED, Rollout, request_for
+from benchmarks.evaluation.rollout import FORMAT, REFUSALS, TRUNCATED, Rollout, request_for
 from benchmarks.evaluation.run import Assignment, run
 from benchmarks.metrics.protocol import Metric
 from benchmarks.models.prices import Tariff
@@ -25,10 +25,9 @@ from benchmarks.prompts.prompt import Prompt
 from optimizers.journal import Journal
 from optimizers.progress import Advanced, Observer, silent
 
-MOST_MISSING = 0.5
+MOST_MISSING_IN_A_BLOCK = 0.5
 """A block with a larger share of missing rows says something about the endpoint, nothing about prompts."""
 
-_REFUSALS = {kind.value for kind in FailureKind if not kind.transient}
 _TOKENS_PER_BOUND = 0.6
 _MARGIN = 1.1
 
@@ -199,12 +198,12 @@ class Evaluator:
 
     def _check_endpoint(self, results: Sequence[Rollout]) -> None:
         missing = [r for r in results if r.missing and r.problem != FailureKind.UNAFFORDABLE.value]
-        if missing and len(missing) > MOST_MISSING * len(results):
+        if missing and len(missing) > MOST_MISSING_IN_A_BLOCK * len(results):
             raise EndpointDown(
                 f"{len(missing)} of {len(results)} calls got no reply; the last one: {missing[-1].detail}. "
                 "Nothing that was paid for is lost: run the same command again once the endpoint answers."
             )
-        if results and not self.rollouts and all(r.problem in _REFUSALS for r in results):
+        if results and not self.rollouts and all(r.problem in REFUSALS for r in results):
             raise EndpointError(f"The endpoint refuses every request. The last refusal: {results[-1].detail}")
 
     def _advance(self, rollout: Rollout) -> None:

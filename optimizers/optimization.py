@@ -6,6 +6,7 @@ what makes that so. It sees the test split only through `prove`.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,12 +129,13 @@ class _Search:
 
     def hold_for_proof(self, prompts: Sequence[Prompt]) -> None:
         """Sets aside what the proof of one of `prompts` against the baseline takes, judged by the one that takes most
-        on the first row."""
-        first, baseline = self.proof_rows[0], self.problem.baseline
+        on the first row, and by the validation rows: the search does not look at test."""
+        first, baseline = self.order[0], self.problem.baseline
         challengers = [prompt for prompt in prompts if prompt.digest != baseline.digest] or [baseline]
         dearest = max(challengers, key=lambda prompt: self.tariff.bound(request_for(prompt, first)).tokens)
+        rows = list(itertools.islice(itertools.cycle(self.order), self.plan.proof_rows))
         expected = self.evaluator.forecast(
-            [Assignment(prompt=prompt, example=e) for prompt in (baseline, dearest) for e in self.proof_rows]
+            [Assignment(prompt=prompt, example=example) for prompt in (baseline, dearest) for example in rows]
         )
         self.budget.hold(expected)
         done = len(self.evaluator.rollouts)
@@ -330,10 +332,9 @@ def _decide(baseline_won: bool, proof: Proof | None) -> tuple[str, str]:
     decisive = proof.decisive
     if decisive is None:
         raise AssertionError("a winner other than the baseline was compared with it")
-    nth = "the first look" if proof.look == 1 else f"look {proof.look}"
+    nth = f"look {proof.look} at this test split, " if proof.look and proof.look > 1 else ""
     bar = (
-        f"deciding interval {decisive.low:+.3f} to {decisive.high:+.3f}, at {decisive.level:.1%} for {nth} at this "
-        f"test split; p = {decisive.p:.2g}"
+        f"{nth}deciding {decisive.level:.1%} interval {decisive.low:+.3f} to {decisive.high:+.3f}, p = {decisive.p:.2g}"
     )
     if proof.proven:
         return PROMOTE, (

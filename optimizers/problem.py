@@ -7,7 +7,8 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from benchmarks.errors import TaskError
+from benchmarks.datasets.spelling import did_you_mean
+from benchmarks.errors import OwnCodeError, TaskError
 from benchmarks.own_code import load
 from benchmarks.prompts.delimiters import FAMILIES
 from benchmarks.tasks.task import Task, check_instruction, usable_families
@@ -22,6 +23,8 @@ PROPOSALS = 16
 REASONING_TOKENS = 512
 MOST_LABELS_SHOWN = 24
 """With this many labels or fewer, one demonstration of each is among the default choices."""
+
+_LIMITS = {"max_tokens", "max_completion_tokens"}
 
 Choice = TypeVar("Choice")
 
@@ -65,7 +68,7 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
         reasoning=_once([switch == "on" for switch in search.reasoning]),
         temperature=_once(search.temperature or [None]),
         max_tokens=_once(search.max_tokens or [None]),
-        reasoning_tokens=None if spec.model and "max_tokens" in spec.model.parameters else REASONING_TOKENS,
+        reasoning_tokens=None if spec.model and _LIMITS & spec.model.parameters.keys() else REASONING_TOKENS,
     )
     problem = Problem(
         space=space,
@@ -105,13 +108,24 @@ def _proposals(task: Task, seed: int, allow_code: bool) -> list[Proposal]:
     found = {} if own_messages else {baseline: Proposal(text=baseline, source="baseline")}
     for name in names:
         rng = random.Random(f"{seed}/proposer/{name}")
-        for proposal in make_proposer(name, allow_code=allow_code).propose(brief, PROPOSALS, rng):
+        for proposal in _proposed(make_proposer(name, allow_code=allow_code), name, brief, rng):
             where = "candidates.instructions" if name == "given" else f"the proposer '{name}'"
             check_instruction(proposal.text, task.signature, where)
             found.setdefault(proposal.text, proposal)
     if not found:
         raise TaskError(f"The proposers {', '.join(names)} proposed nothing; add candidates.instructions.")
     return list(found.values())
+
+
+def _proposed(proposer: Proposer, name: str, brief: Brief, rng: random.Random) -> list[Proposal]:
+    try:
+        proposals = list(proposer.propose(brief, PROPOSALS, rng))
+    except Exception as error:  # whatever the user's own proposer raises
+        raise OwnCodeError(f"The proposer '{name}' failed: {type(error).__name__}: {error}") from error
+    for proposal in proposals:
+        if not isinstance(proposal, Proposal):
+            raise OwnCodeError(f"The proposer '{name}' must return Proposals; it returned {proposal!r}.")
+    return proposals
 
 
 def make_proposer(name: str, *, allow_code: bool) -> Proposer:
@@ -129,4 +143,7 @@ def make_proposer(name: str, *, allow_code: bool) -> Proposer:
             raise TaskError(f"The proposer '{name}' is no class.")
         made: Proposer = own()
         return made
-    raise TaskError(f"Unknown proposer '{name}'; known: {', '.join(built_in)}, or an installed entry point.")
+    known = [*built_in, *(entry_point.name for entry_point in importlib.metadata.entry_points(group=ENTRY_POINTS))]
+    raise TaskError(
+        f"search.proposers: unknown proposer '{name}'; known: {', '.join(known)}.{did_you_mean(name, known)}"
+    )

@@ -114,7 +114,8 @@ async def prove(
     look = None
     difference = decisive = None
     if winner is not baseline:
-        look = _look(journal, looks, test_digest, [winner.prompt.digest, baseline.prompt.digest, occasion])
+        proved = digest(sorted(example.id for example in walked))
+        look = _look(journal, looks, test_digest, [winner.prompt.digest, baseline.prompt.digest, occasion, proved])
         difference = compare(metric, *arms, examples, level=0.95, seed=seed)
         decisive = compare(metric, *arms, examples, level=1 - alpha_for_look(look), seed=seed)
     return Proof(

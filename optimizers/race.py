@@ -16,7 +16,7 @@ from benchmarks.evaluation.run import Assignment
 from benchmarks.prompts.prompt import Prompt
 from optimizers.evaluator import Evaluator
 from optimizers.schedule import Rung
-from optimizers.study import Candidate
+from optimizers.study import Candidate, shrunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,16 @@ def standing(candidate: Candidate, order: Sequence[Example], rows: int, evaluato
 
 
 def ranked(standings: Sequence[Standing]) -> list[Standing]:
-    """The best first. The baseline wins ties; then the shorter prompt wins, then the earlier trial."""
-    return sorted(
-        standings,
-        key=lambda s: (-s.mean, s.candidate.trial != 0, _length(s.candidate.prompt), s.candidate.trial),
-    )
+    """The best first. A candidate for which rows are missing is not taken at its word: its mean is drawn towards that
+    of all. The baseline wins ties; then the shorter prompt wins, then the earlier trial."""
+    scored = sum(s.scored for s in standings)
+    overall = sum(s.mean * s.scored for s in standings) / scored if scored else 0.0
+
+    def place(s: Standing) -> tuple[float, bool, int, int]:
+        value = shrunk(s.mean, s.scored, overall)
+        return -value, s.candidate.trial != 0, _length(s.candidate.prompt), s.candidate.trial
+
+    return sorted(standings, key=place)
 
 
 def _length(prompt: Prompt) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.datasets.records import Split
 from benchmarks.digests import digest
-from benchmarks.errors import BudgetError, EndpointDown
-from benchmarks.evaluation.rollout import Rollout
+from benchmarks.errors import BudgetError, EndpointDown, EndpointError
+from benchmarks.evaluation.rollout import REFUSALS, Rollout
 from benchmarks.evaluation.run import Assignment, run
 from benchmarks.evidence.compare import Arm, summarise
 from benchmarks.evidence.intervals import mean_interval
 from benchmarks.ledger.protocol import Occasion
 from benchmarks.ledger.sql import SqlLedger
+from benchmarks.models.protocol import FailureKind
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task, check_variables
 from service.connection import caps_of, connected, endpoint_of
@@ -57,20 +59,31 @@ async def run_evaluation(
             seed=task.spec.seed,
             environment=environment,
         ) as connection:
-            rollouts = await run(
-                [Assignment(prompt=prompt, example=example) for example in examples],
-                model=connection.model,
-                metric=task.metric,
-                on_rollout=on_rollout,
-            )
+            async with asyncio.timeout(caps.seconds):
+                rollouts = await run(
+                    [Assignment(prompt=prompt, example=example) for example in examples],
+                    model=connection.model,
+                    metric=task.metric,
+                    on_rollout=on_rollout,
+                )
+    except TimeoutError:
+        raise BudgetError(
+            f"{caps.seconds:g} s were not enough for {len(examples)} rows. The replies that came are kept: run the "
+            "same command again, or raise budget.seconds."
+        ) from None
     finally:
         await ledger.close()
     done = [(example, rollout) for example, rollout in zip(examples, rollouts, strict=True) if not rollout.missing]
+    last = rollouts[-1]
+    if not done and last.problem == FailureKind.UNAFFORDABLE.value:
+        raise BudgetError("The token or dollar cap does not pay for a single call. Raise budget.tokens or budget.usd.")
     if not done:
         raise EndpointDown(
-            f"None of {len(rollouts)} calls got a reply; the last one: {rollouts[-1].detail}. Run the same command "
-            "again once the endpoint answers."
+            f"None of {len(rollouts)} calls got a reply; the last one: {last.detail}. Run the same command again once "
+            "the endpoint answers."
         )
+    if all(rollout.problem in REFUSALS for rollout in rollouts):
+        raise EndpointError(f"The endpoint refuses every request. The last refusal: {last.detail}")
     look = None
     if split is Split.TEST:
         model = endpoint.model_identity

@@ -42,12 +42,33 @@ class Home:
         return self.now().isoformat(timespec="seconds")
 
     @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read from. Raises StorageError if the database fails."""
+        with self._explained(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that no other writer interrupts: what it reads is still true when it has written."""
-        with self.engine.begin() as connection:
+        """A transaction that no other writer interrupts: what it reads is still true when it has written.
+
+        Raises StorageError if the database fails.
+        """
+        with self._explained(), self.engine.begin() as connection:
             # By itself SQLite would take the write lock at the first write, after what was read may have changed.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise  # No matter of storage but a defect of whet.
+        except sa.exc.DatabaseError as error:
+            raise StorageError(
+                f"The database {self.database} cannot be used: {error.orig}. Free some space or end what locks it; "
+                "what was paid for is kept."
+            ) from error
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -69,6 +90,8 @@ class Home:
 
 def open_home(environment: Mapping[str, str]) -> Home:
     """The home that the environment names. Raises StorageError if it cannot be written."""
+    if environment.get("WHET_DATABASE_URL"):
+        raise StorageError("WHET_DATABASE_URL is set, but this version keeps everything in SQLite; unset it.")
     folder = Path(environment.get("WHET_HOME") or ".whet")
     engine = open_database(folder / DATABASE, ledger_tables, tables)
     return Home(folder=folder, engine=engine)

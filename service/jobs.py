@@ -69,7 +69,7 @@ class Jobs:
     def find(self, identity: str, *, fresh: bool) -> Job:
         """The job to run for `identity`: the one with the highest epoch, or a new one, not yet written down, if there
         is none or if `fresh` asks for a new epoch."""
-        with self.home.engine.connect() as connection:
+        with self.home.reading() as connection:
             row = connection.execute(
                 sa.select(optimizations)
                 .where(optimizations.c.identity == identity)
@@ -85,7 +85,7 @@ class Jobs:
                 ledger_mark=row.ledger_mark,
                 result=row.result,
             )
-        number = 0 if row is None else row.epoch_number + 1
+        number = int(fresh) if row is None else row.epoch_number + 1
         return Job(
             id=f"opt-{digest([identity, number])[:12]}",
             identity=identity,
@@ -103,7 +103,7 @@ class Jobs:
             return replace(job, status=RUNNING)
         now = self.home.timestamp()
         started = replace(job, status=RUNNING, ledger_mark=ledger_mark)
-        with self.home.engine.begin() as connection:
+        with self.home.writing() as connection:
             connection.execute(
                 optimizations.insert().values(
                     id=started.id,
@@ -123,7 +123,7 @@ class Jobs:
         self, job: Job, status: str, *, result: Mapping[str, Any] | None = None, error: str | None = None
     ) -> None:
         """Writes where `job` stands."""
-        with self.home.engine.begin() as connection:
+        with self.home.writing() as connection:
             connection.execute(
                 sa.update(optimizations)
                 .where(optimizations.c.id == job.id)

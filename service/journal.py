@@ -17,7 +17,7 @@ class SqlJournal:
     def __init__(self, home: Home, optimization: str) -> None:
         self._home = home
         self._optimization = optimization
-        with home.engine.connect() as connection:
+        with home.reading() as connection:
             rows = connection.execute(
                 sa.select(decisions.c.point, decisions.c.fact).where(decisions.c.optimization == optimization)
             )
@@ -29,7 +29,7 @@ class SqlJournal:
 
     def record(self, point: str, fact: Mapping[str, Any]) -> None:
         """Settles `point`, durably."""
-        with self._home.engine.begin() as connection:
+        with self._home.writing() as connection:
             connection.execute(decisions.insert().values(optimization=self._optimization, point=point, fact=dict(fact)))
         self._facts[point] = fact
 

@@ -59,7 +59,7 @@ class Registry:
 
     def label(self, name: str, label: str) -> int | None:
         """The version that `label` of `name` points to, if it is set."""
-        with self.home.engine.connect() as connection:
+        with self.home.reading() as connection:
             return _pointed(connection, name, label)
 
     def move_label(self, name: str, label: str, version: int, why: str) -> None:
@@ -90,7 +90,7 @@ class Registry:
             if label is None:
                 raise ValueError("either a label or a version")
             version = self.label(name, label)
-        with self.home.engine.connect() as connection:
+        with self.home.reading() as connection:
             row = connection.execute(
                 sa.select(versions).where(versions.c.name == name, versions.c.version == version)
             ).one_or_none()
@@ -99,7 +99,7 @@ class Registry:
         return Version(name=name, version=row.version, prompt=Prompt.from_json(row.prompt), evidence=row.evidence)
 
     def _nothing(self, name: str, label: str | None, version: int | None) -> str:
-        with self.home.engine.connect() as connection:
+        with self.home.reading() as connection:
             names = list(connection.scalars(sa.select(versions.c.name).distinct().order_by(versions.c.name)))
             numbers = list(connection.scalars(sa.select(versions.c.version).where(versions.c.name == name)))
             known = list(connection.scalars(sa.select(labels.c.label).where(labels.c.name == name)))

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from benchmarks.datasets.records import Example
 from benchmarks.metrics.protocol import Metric
 from benchmarks.metrics.scoring import score_row
-from benchmarks.models.protocol import Completion, Failure, LanguageModel, Request
+from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, Request
 from benchmarks.prompts.prompt import Prompt
 
 FORMAT = "format"
 TRUNCATED = "truncated"
+REFUSALS = frozenset(kind.value for kind in FailureKind if not kind.transient)
+"""Problems of requests that the endpoint refuses for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def api_key(endpoint: Endpoint, environment: Mapping[str, str]) -> str | None:
     """The key for `endpoint`. Raises TaskError if the variable it names is not set."""
     if endpoint.api_key_env is None:
         return None
-    key = environment.get(endpoint.api_key_env)
+    key = environment.get(endpoint.api_key_env, "").strip()
     if not key:
         raise TaskError(
             f"model.api_key_env names {endpoint.api_key_env}, which is not set. Set it: export {endpoint.api_key_env}=…"

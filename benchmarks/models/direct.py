@@ -53,11 +53,8 @@ class Direct:
                 raw = await response.read()
                 status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
-            return self._lost(
-                FailureKind.CONNECTION,
-                f"cannot connect to {self.api_base}: {error.os_error.strerror or error.os_error}",
-                started,
-            )
+            cause = error.os_error.strerror or str(error.os_error)
+            return self._lost(FailureKind.CONNECTION, f"cannot connect to {self.api_base}: {cause}", started)
         except aiohttp.ConnectionTimeoutError:
             detail = f"no connection to {self.api_base} within {CONNECT_TIMEOUT_S:g} s"
             return self._lost(FailureKind.CONNECTION, detail, started)

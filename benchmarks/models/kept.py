@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.ledger.protocol import Entry, Ledger, Occasion
-from benchmarks.models.protocol import Completion, Failure, LanguageModel, ModelIdentity, Request
+from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Kept:
     """Writes replies to the ledger, under the key that `Recorded` has put into the request, before they go on.
 
@@ -18,6 +18,7 @@ class Kept:
     inner: LanguageModel
     ledger: Ledger
     occasion: Occasion
+    _has_answered: bool = False
 
     @property
     def identity(self) -> ModelIdentity:
@@ -25,10 +26,15 @@ class Kept:
         return self.inner.identity
 
     async def complete(self, request: Request) -> Completion | Failure:
-        """The inner model's answer, once it is durable; another process that was faster has the last word. Passing
-        failures are not kept."""
+        """The inner model's answer, once it is durable; another process that was faster has the last word.
+
+        Passing failures are not kept, nor are rejections by an endpoint that has not answered anything yet: a mistake
+        in its configuration must not be replayed once it is corrected.
+        """
         reply = await self.inner.complete(request)
-        if isinstance(reply, Failure) and reply.kind.transient:
+        if isinstance(reply, Completion):
+            self._has_answered = True
+        elif reply.kind.transient or (reply.kind is FailureKind.REJECTED and not self._has_answered):
             return reply
         entry = Entry(
             key=request.key,

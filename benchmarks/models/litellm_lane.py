@@ -126,8 +126,8 @@ class LiteLlm:
             raise EndpointDown(f"{self.model}: the provider does not know this model ({said}).") from None
         if "LLM Provider NOT provided" in said:
             raise EndpointDown(
-                f"'{self.model}' names no provider. Write provider/model (for example openai/gpt-4o-mini), or give "
-                "api_base for an OpenAI-compatible endpoint of your own."
+                f"'{self.model}' names no provider. Write provider/model (for example openai/gpt-4o-mini); for an "
+                f"OpenAI-compatible endpoint of your own, hosted_vllm/{self.model} with its api_base."
             ) from None
         if "Empty or invalid response from LLM endpoint" in said:
             raise EndpointDown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +16,6 @@ from benchmarks.models.protocol import ParameterValue
 from benchmarks.prompts.delimiters import NAMES as DELIMITERS
 from benchmarks.prompts.layout import PLACEMENTS, STYLES
 
-PROPOSERS = ("given", "grammar")
 SELECTORS = ("random", "balanced", "nearest")
 MOST_DEMONSTRATIONS = 64
 
@@ -135,10 +135,6 @@ class SearchSection(_Section):
 
     @model_validator(mode="after")
     def _names(self) -> SearchSection:
-        for proposer in self.proposers or ():
-            # A proposer of one's own is named module:function, or by its entry point.
-            if ":" not in proposer:
-                _known("proposer", proposer, PROPOSERS)
         for family in self.delimiters or ():
             _known("delimiter family", family, DELIMITERS)
         for placement in self.placement or ():
@@ -158,7 +154,7 @@ class ModelSection(_Section):
 
     name: str
     api_base: str | None = None
-    api_key_env: str | None = None
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     identity: str | None = None
     parameters: dict[str, ParameterValue] = {}
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 16
@@ -171,6 +167,8 @@ class ModelSection(_Section):
     def _address(cls, value: str | None) -> str | None:
         if value is not None and not value.strip().lower().startswith(("http://", "https://")):
             raise ValueError("an address begins with http:// or https://, as in http://localhost:8000/v1")
+        if value is not None and "@" in value:
+            raise ValueError("an address holds no user or key; name the variable that holds the key in api_key_env")
         return value
 
     @field_validator("parameters", mode="before")
@@ -179,6 +177,8 @@ class ModelSection(_Section):
         for name, setting in value.items() if isinstance(value, dict) else ():
             if name in _NO_DECODING_PARAMETERS:
                 raise ValueError(f"'{name}' is no decoding parameter; whet itself decides about it")
+            if setting is None and name in ("max_tokens", "max_completion_tokens"):
+                raise ValueError(f"'{name}' must be a number: without a limit a reply can take any number of tokens")
             if isinstance(setting, dict):
                 raise ValueError(f"'{name}' must be a text, a number, true, false, null or a list of texts")
         return value
@@ -234,7 +234,7 @@ class TaskSpec(_Section):
     objective: ObjectiveSection = ObjectiveSection()
     slices: list[str] = []
     promote: PromoteSection = PromoteSection()
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
 
     @field_validator("metric", mode="before")
     @classmethod
@@ -286,8 +286,9 @@ def read_task_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise TaskError(f"The task file {path} cannot be read: {error}.") from error
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        # YAML 1.1 takes 1e-6 for a text; JSON is read by its own rules.
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # YAML dates that do not exist are ValueErrors
         raise TaskError(f"The task file {path} is not YAML or JSON: {' '.join(str(error).split())}.") from None
     if not isinstance(content, dict):
         raise TaskError(f"The task file {path} is empty or no mapping: it needs at least name, inputs, output, data.")
@@ -313,7 +314,8 @@ def _explain(error: Any) -> str:
         return f"  {where}: required"
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
-    shown = "" if isinstance(value, (dict, list)) else f" (found {value!r})"
+    secret = error["loc"][-1:] == ("api_key_env",) or (error["loc"][-1:] == ("api_base",) and "@" in str(value))
+    shown = "" if isinstance(value, (dict, list)) or secret else f" (found {value!r})"
     if error["type"] == "string_type" and shown and value is not None:
         shown += "; YAML reads a bare number, date, yes, no, on or off as such: write it in quotes"
     return f"  {where}: {message}{shown}"

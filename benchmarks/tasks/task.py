@@ -79,7 +79,7 @@ def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool) -> Task:
     if spec.model is not None:
         refuse_control_tokens(rows, control_tokens(spec.model.name, spec.model.special_tokens))
     signature = Signature(inputs=tuple(spec.inputs), output=spec.output)
-    parameters = _parameters(spec, rows)
+    parameters = _parameters(spec, [*dataset.train, *dataset.validation])
     return Task(
         spec=spec,
         signature=signature,

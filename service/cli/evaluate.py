@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def find_prompt(reference: str | None, task: Task, home: Home) -> Prompt:
             raise TaskError(
                 f"{path} is no prompt file: {error}. `whet pull NAME --format messages -o FILE` writes one."
             ) from None
-        return Prompt.from_json(content)
+        prompt = Prompt.from_json(content)
+        # A prompt that brings no parameters is decoded with the task's: without a limit no cap could hold.
+        return prompt if prompt.parameters else replace(prompt, parameters=task.parameters)
     name, label, version = parse_reference(reference)
     return Registry(home).find(name, label=label, version=version).prompt

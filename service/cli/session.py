@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import orjson
 from rich.console import Console
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, TaskError
 from benchmarks.tasks.schema import parse_task, read_task_file
 from benchmarks.tasks.task import Task, load_task
 
@@ -31,7 +31,10 @@ def read_task(path: Path, overrides: Mapping[str, Any]) -> Task:
             *sections, name = field.split(".")
             place = content
             for section in sections:
-                place[section] = dict(place.get(section) or {})
+                inner = place.get(section) or {}
+                if not isinstance(inner, dict):
+                    raise TaskError(f"{path}: {section} must be a mapping, as in {section}: {{{name}: …}}.")
+                place[section] = dict(inner)
                 place = place[section]
             place[name] = value
     return load_task(parse_task(content), path.parent, allow_code=True)

@@ -104,6 +104,15 @@ def test_the_models_own_tokens_are_delimiters_only_where_the_task_names_them() -
     assert "model" in [family.name for family in problem_of(make_task(ROWS, model=model))[0].space.delimiters]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "room"), [({}, 512), ({"max_tokens": 16}, None), ({"max_completion_tokens": 16}, None)]
+)
+def test_reasoning_gets_room_unless_the_user_limits_the_reply(parameters: dict[str, int], room: int | None) -> None:
+    model = {"name": "hosted_vllm/x", "api_base": "http://x/v1", "parameters": parameters}
+    task = make_task(ROWS, model=model, search={"reasoning": ["off", "on"]})
+    assert problem_of(task)[0].space.reasoning_tokens == room
+
+
 def test_given_instructions_are_the_only_ones_beside_the_baselines() -> None:
     given = ["Which colour?", "Colour:", "Which colour?"]
     problem, _ = problem_of(make_task(ROWS, prompt={"instruction": "Name it."}, candidates={"instructions": given}))
@@ -180,5 +189,5 @@ def test_proposers_that_propose_nothing_leave_the_baselines_wording_or_are_refus
 
 @pytest.mark.usefixtures("own_code")
 def test_code_of_ones_own_is_not_run_where_it_is_not_allowed() -> None:
-    with pytest.raises(TaskError, match="Unknown proposer 'own_proposers:Shouting'"):
+    with pytest.raises(TaskError, match="unknown proposer 'own_proposers:Shouting'"):
         problem_of(make_task(ROWS, search={"proposers": ["own_proposers:Shouting"]}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -138,11 +139,18 @@ async def test_a_passing_failure_is_asked_again(kind: FailureKind) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in FailureKind if not kind.transient])
 async def test_a_failure_that_would_be_met_again_is_kept(kind: FailureKind) -> None:
-    ledger, inner = MemoryLedger(), scripted(in_turn(failure(kind), "billing"))
+    ledger, inner = MemoryLedger(), scripted(in_turn("billing", failure(kind), "billing"))
     model = recorded(inner, ledger)
+    await model.complete(replace(ask(), repeat=1))
     first = await model.complete(ask())
     assert await model.complete(ask()) == first == failure(kind)
-    assert len(inner.requests) == 1
+    assert len(inner.requests) == 2
+
+
+async def test_a_rejection_by_an_endpoint_that_never_answered_is_asked_again_once_it_is_configured() -> None:
+    model = recorded(scripted(in_turn(failure(FailureKind.REJECTED), "billing")), MemoryLedger())
+    assert await model.complete(ask()) == failure(FailureKind.REJECTED)
+    assert isinstance(await model.complete(ask()), Completion)
 
 
 async def test_a_twin_of_a_passing_failure_gets_it_too_at_no_cost() -> None:

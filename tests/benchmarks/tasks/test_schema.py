@@ -75,7 +75,6 @@ def test_an_unknown_field_is_refused_with_the_nearest_known_one(fields: dict[str
         ({"prompt": {"instruction": "a", "delimiters": "xlm"}}, "unknown delimiter family 'xlm'.*mean 'xml'?"),
         ({"search": {"placement": ["sytem"]}}, "unknown placement 'sytem'.*mean 'system'?"),
         ({"prompt": {"instruction": "a", "placement": "sytem"}}, "unknown placement 'sytem'.*mean 'system'?"),
-        ({"search": {"proposers": ["gramar"]}}, "unknown proposer 'gramar'.*mean 'grammar'?"),
         ({"search": {"demonstrations": {"style": ["turn"]}}}, "unknown demonstration style 'turn'.*mean 'turns'?"),
         ({"search": {"demonstrations": {"selector": ["near"]}}}, "unknown demonstration selector 'near'"),
         ({"search": {"reasoning": ["maybe"]}}, r"search\.reasoning\.0: .*'off' or 'on' \(found 'maybe'\)"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 
 import pytest
@@ -54,8 +53,6 @@ def test_nearest_reads_all_inputs() -> None:
     assert {e.inputs["body"] for e in shown} == {"stolen card now", "opening hours today"}
 
 
-def test_nearest_takes_long_trains_in_its_stride() -> None:
+def test_nearest_thins_out_more_rows_than_it_compares() -> None:
     train = [example(n, f"message {n} about {n % 13} and {n % 7}") for n in range(4 * MOST_COMPARED)]
-    started = time.process_time()
-    assert len(nearest(train, 8, random.Random(0))) == 8
-    assert time.process_time() - started < 5
+    assert len({e.id for e in nearest(train, 8, random.Random(0))}) == 8
