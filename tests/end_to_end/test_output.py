@@ -47,7 +47,7 @@ def test_a_forecast_of_a_priced_model_is_in_dollars(workplace: Workplace, endpoi
     task["model"]["prices"] = {"prompt_usd_per_million": 1000.0, "completion_usd_per_million": 0.0}
     workplace.write_task(task)
     forecast = workplace.run("optimize", "task.yaml", "--dry-run").out
-    numbers = re.search(r"About (\d+) tokens, about \$(\d+\.\d+)", forecast)
+    numbers = re.search(r"About (\d+) tokens, \$(\d+\.\d+)", forecast)
     assert numbers is not None
     assert float(numbers[2]) == pytest.approx(int(numbers[1]) / 1000, rel=0.1)
 

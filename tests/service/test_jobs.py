@@ -107,7 +107,7 @@ def test_a_fresh_run_is_a_job_of_its_own_in_an_epoch_of_its_own(home: Home) -> N
         run = jobs.start(jobs.find("0123456789abcdef", fresh=True), task, ledger_mark=0)
         jobs.update(run, SUCCEEDED, result={"run": len(runs)})
         runs.append(run)
-    assert [run.epoch for run in runs] == ["", "0123456789ab/fresh-1", "0123456789ab/fresh-2"]
+    assert [run.epoch for run in runs] == [f"0123456789ab/fresh-{number}" for number in (1, 2, 3)]
     assert len({run.id for run in runs}) == 3
     assert jobs.find("0123456789abcdef", fresh=False).result == {"run": 2}
 
