@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.budget import Amount
@@ -192,7 +192,7 @@ class _Search:
                 entrants, order=self.order, rungs=rungs, evaluator=self.evaluator, on_rung=self._report
             )
             self.study.tell([(s.candidate, s.mean, s.scored) for s in standings if s.scored])
-            survivors = self._best({s.candidate.trial: s.candidate for s in standings[:FINALISTS]}, survivors)
+            survivors = self._best([*survivors, *(s.candidate for s in standings[:FINALISTS])])
         return survivors
 
     def _rungs(self, entrants: int, cohorts_left: int) -> list[Rung]:
@@ -204,10 +204,10 @@ class _Search:
         aside = min(FINALISTS * len(self.order), int(self.plan.search_calls * FINALISTS_SHARE))
         return schedule(entrants, len(self.order), max(0, self._calls_left() - aside) // cohorts_left)
 
-    def _best(self, new: Mapping[int, Candidate], known: Sequence[Candidate]) -> list[Candidate]:
-        """All of them, the best first: by their means over the rows they ran, drawn towards the mean of all as far as
-        their rows are few."""
-        pool = list({**{c.trial: c for c in known}, **new}.values())
+    def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates, each once, the best first: by their means over the rows they ran, drawn towards the mean of
+        all as far as their rows are few."""
+        pool = list({candidate.trial: candidate for candidate in candidates}.values())
         standings = {c.trial: standing(c, self.order, len(self.order), self.evaluator) for c in pool}
         scored = sum(s.scored for s in standings.values())
         overall = sum(s.mean * s.scored for s in standings.values()) / scored if scored else 0.0
@@ -219,7 +219,8 @@ class _Search:
         """The best of the finalists, re-scored on as much of validation as the budget allows; the baseline if the
         best does not beat it on the rows that both have."""
         best = list(survivors[:FINALISTS])
-        self._enter("finalists", min(self._cost(best, len(self.order)), self._calls_left()))
+        fresh = len(self.evaluator.new(self._block(best, len(self.order))))
+        self._enter("finalists", min(fresh, self._calls_left()))
         rows = bisect_left(range(1, len(self.order) + 1), True, key=lambda n: not self._payable(best, n))
         if rows and not self.evaluator.out_of_time:
             await self.evaluator.block(self._block(best, rows))
@@ -270,9 +271,6 @@ class _Search:
     def _payable(self, candidates: Sequence[Candidate], rows: int) -> bool:
         block = self._block(candidates, rows)
         return len(self.evaluator.new(block)) <= self._calls_left() and self.evaluator.affords(block)
-
-    def _cost(self, candidates: Sequence[Candidate], rows: int) -> int:
-        return len(self.evaluator.new(self._block(candidates, rows)))
 
     def _enter(self, phase: str, calls_planned: int) -> None:
         self.budget.phase = phase

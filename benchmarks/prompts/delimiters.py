@@ -38,10 +38,13 @@ class Delimiters:
             block += [self.opening.replace("NAME", name), part, self.closing.replace("NAME", name)]
         return block
 
-    def collides(self, texts: Iterable[str], answers: Iterable[str]) -> str | None:
-        """The first string that must not occur in the input `texts` or the `answers` and does, if any."""
-        in_texts = (string for text in texts for string in self.strings if string in text)
-        in_answers = (string for text in answers for string in (*self.strings, *self.answer_strings) if string in text)
+    def collides(self, texts: Iterable[str], answers: Iterable[str], fields: Iterable[str] = ()) -> str | None:
+        """The first string that must not occur in the input `texts` or the `answers` and does, if any; `fields` are
+        the names of the input fields, as this family spells them."""
+        written = [tag.replace("NAME", name).strip() for name in fields for tag in (self.opening, self.closing)]
+        strings = (*self.strings, *filter(None, written)) if self.strings else ()
+        in_texts = (string for text in texts for string in strings if string in text)
+        in_answers = (string for text in answers for string in (*strings, *self.answer_strings) if string in text)
         return next(itertools.chain(in_texts, in_answers), None)
 
 

@@ -143,11 +143,13 @@ def usable_families(spec: TaskSpec, dataset: Dataset) -> tuple[dict[str, Delimit
         known[MODEL] = model_family(special)
     else:
         excluded[MODEL] = "model.special_tokens names no special tokens of the served model"
+    signature = Signature(inputs=tuple(spec.inputs), output=spec.output)
     rows = [row for split in Split for row in dataset.split(split)]
     texts = [text for row in rows for text in row.inputs.values()]
     answers = [row.answer for row in rows]
     for name, family in list(known.items()):
-        string = family.collides(texts, answers)
+        fields = [field for field, _ in signature.fields(dict.fromkeys(signature.inputs, ""), name)]
+        string = family.collides(texts, answers, fields)
         if string is not None:
             excluded[name] = f"{string!r} occurs in the data and would be read as structure"
             del known[name]

@@ -257,7 +257,8 @@ def test_replies_of_an_earlier_job_are_free_however_often_this_one_is_killed(tas
 
     uninterrupted = warm().run(steady(task))
     assert sum(charge.ledger_hits for charge in uninterrupted.spent.values()) > 0
-    for dies_at in range(1, 110, 36):
+    calls = sum(charge.calls for charge in uninterrupted.spent.values())
+    for dies_at in range(1, calls, calls // 4):
         interrupted = warm()
         with pytest.raises(Killed):
             interrupted.run(steady(task, dies_at))

@@ -81,3 +81,10 @@ def test_a_row_with_a_control_token_is_refused_by_name(row: Example) -> None:
 
 def test_text_that_only_looks_like_structure_is_left_alone() -> None:
     refuse_control_tokens([example("[[x]] ### <input> im_end |> <|")], control_tokens("Qwen3", None))
+
+
+def test_the_tags_of_several_fields_collide_as_those_of_one_do() -> None:
+    assert FAMILIES["xml"].collides(["see <title>"], []) is None
+    assert FAMILIES["xml"].collides(["see <title>"], [], ["title", "body"]) == "<title>"
+    assert FAMILIES["json"].collides(['a {"body": "x'], [], ["title", "body"]) == '{"body": "'
+    assert FAMILIES["plain"].collides(["title: x"], [], ["title", "body"]) is None
