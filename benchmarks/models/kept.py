@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.ledger.protocol import Entry, Ledger, Occasion
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
@@ -19,6 +19,7 @@ class Kept:
     ledger: Ledger
     occasion: Occasion
     _has_answered: bool = False
+    _withheld: list[Entry] = field(default_factory=list)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -28,13 +29,11 @@ class Kept:
     async def complete(self, request: Request) -> Completion | Failure:
         """The inner model's answer, once it is durable; another process that was faster has the last word.
 
-        Passing failures are not kept, nor are rejections by an endpoint that has not answered anything yet: a mistake
-        in its configuration must not be replayed once it is corrected.
+        Passing failures are not kept. Rejections are withheld until the endpoint has answered something else: while
+        it rejects everything the mistake is in its configuration, and must not be replayed once that is corrected.
         """
         reply = await self.inner.complete(request)
-        if isinstance(reply, Completion):
-            self._has_answered = True
-        elif reply.kind.transient or (reply.kind is FailureKind.REJECTED and not self._has_answered):
+        if isinstance(reply, Failure) and reply.kind.transient:
             return reply
         entry = Entry(
             key=request.key,
@@ -45,6 +44,15 @@ class Kept:
             example_id=request.example_id,
             repeat=request.repeat,
         )
+        if isinstance(reply, Completion):
+            self._has_answered = True
+        elif reply.kind is FailureKind.REJECTED and not self._has_answered:
+            self._withheld.append(entry)
+            return reply
+        while self._has_answered and self._withheld:
+            rejected = self._withheld.pop()
+            if rejected.key != entry.key:
+                await self.ledger.keep(rejected)
         return (await self.ledger.keep(entry)).reply
 
     async def withdraw(self) -> None:

@@ -187,9 +187,8 @@ def test_a_replay_is_charged_what_the_run_was(
         ledger, live, replay = MemoryLedger(), Budget(Caps(calls=1000)), Budget(Caps(calls=1000))
         model = connected(Fickle(attempts, live), live, ledger, concurrency)
         replies = await asyncio.gather(*(model.complete(question) for question in questions))
-        kept = [
-            number for number, reply in enumerate(replies) if isinstance(reply, Completion) or not reply.kind.transient
-        ]
+        answered = any(isinstance(reply, Completion) for reply in replies)
+        kept = [number for number, reply in enumerate(replies) if is_kept(reply, answered=answered)]
         nobody = Fickle([], replay)
         again = connected(nobody, replay, ledger, resumed)
         assert [replies[number] for number in kept] == await asyncio.gather(
@@ -198,11 +197,20 @@ def test_a_replay_is_charged_what_the_run_was(
         assert nobody.asked == 0
         for number, reply in enumerate(replies):
             if number not in kept:
+                assert isinstance(reply, Failure)
+                replay.charge(Charge(calls=reply.kind is FailureKind.REJECTED))
                 for _ in range(reply.lost_attempts):
                     replay.charge(TARIFF.lost(questions[number]))
         assert_equal(replay.spent, live.spent)
 
     asyncio.run(main())
+
+
+def is_kept(reply: Completion | Failure, *, answered: bool) -> bool:
+    """What would be met again is kept; a rejection only by an endpoint that answers at all."""
+    if isinstance(reply, Completion):
+        return True
+    return not reply.kind.transient and (answered or reply.kind is not FailureKind.REJECTED)
 
 
 def assert_equal(one: Charge, other: Charge) -> None:
