@@ -21,6 +21,7 @@ from benchmarks.evaluation.run import Assignment, run
 from benchmarks.metrics.protocol import Metric
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import FailureKind, LanguageModel
+from benchmarks.models.recorded import GRACE_S
 from benchmarks.prompts.prompt import Prompt
 from optimizers.journal import Journal
 from optimizers.progress import Advanced, Observer, silent
@@ -226,7 +227,11 @@ class Evaluator:
 
     def _seconds_left(self) -> float | None:
         cap = self.budget.caps.seconds
-        return None if cap is None else max(0.0, cap - self.reserve_s - self._now())
+        if cap is None:
+            return None
+        # Requests under way at the deadline are still waited for: that time counts, too.
+        grace_s = min(GRACE_S, cap / 10)
+        return max(0.0, cap - grace_s - self.reserve_s - self._now())
 
     def _restore_time(self, fact: Mapping[str, Any]) -> None:
         self.elapsed_s = fact["elapsed_s"]

@@ -174,7 +174,7 @@ def test_what_is_reserved_for_the_proof_is_not_searched_with() -> None:
 
     evaluator = evaluate(slow, model, then=search)
     assert evaluator.out_of_time
-    assert evaluator.elapsed_s == pytest.approx(4.0)
+    assert evaluator.elapsed_s == pytest.approx(3.0)  # The call under way at 2.5 s is waited for, within the 3.5 s.
 
 
 def test_a_job_that_decides_otherwise_than_its_journal_says_is_not_resumed() -> None:
