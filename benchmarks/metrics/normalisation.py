@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _TYPOGRAPHY = str.maketrans("‘’‚‛“”„‟‐‒–—−", "''''\"\"\"\"-----")
 _MARKS = "*_`\"'"
@@ -12,6 +13,8 @@ _FENCE = re.compile(r"```[\w+-]*\n(.*?)\n?```", re.DOTALL)
 _SENTENCE_END = ".,;:!?。、"
 
 
+# Labels and short answers come again and again.
+@lru_cache(maxsize=4096)
 def normalise(text: str, *, case_sensitive: bool = False) -> str:
     """`text` without the differences that do not make a short answer wrong.
 
