@@ -22,6 +22,7 @@ from benchmarks.prompts.prompt import Prompt
 from optimizers.evaluator import Evaluator
 from optimizers.headroom import Headroom, look
 from optimizers.journal import Journal
+from optimizers.placing import Placing, place
 from optimizers.plan import Plan
 from optimizers.progress import Leading, Notice, Observer, PhaseStarted, silent
 from optimizers.proof import MOST_MISSING, Looks, Proof, prove
@@ -61,7 +62,8 @@ class Problem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of it. `winner` is the prompt that the proof judged, whatever the decision; it is the baseline when
-    nothing did better on validation. `standings` has every candidate tried."""
+    nothing did better on validation. `placing` compares the baseline with the first cohort. `standings` has
+    every candidate tried."""
 
     decision: str
     why: str
@@ -69,6 +71,7 @@ class Outcome:
     baseline: Candidate
     proof: Proof | None
     headroom: Headroom | None
+    placing: Placing | None
     standings: tuple[Standing, ...]
     trials: int
 
@@ -105,6 +108,7 @@ async def optimize(
         baseline=search.baseline,
         proof=proof,
         headroom=headroom,
+        placing=search.placing,
         standings=tuple(search.final_standings()),
         trials=len(search.tried),
     )
@@ -126,6 +130,7 @@ class _Search:
         self.proof_rows = common_order(problem.test, problem.seed, stratify=problem.stratify)[: plan.proof_rows]
         self.newcomers = self.study.first_cohort(plan.cohorts[0])
         self.tried: dict[str, Candidate] = {}
+        self.placing: Placing | None = None
 
     def hold_for_proof(self, prompts: Sequence[Prompt]) -> None:
         """Sets aside what the proof of one of `prompts` against the baseline takes, judged by the one that takes most
@@ -191,6 +196,8 @@ class _Search:
             standings = await race(
                 entrants, order=self.order, rungs=rungs, evaluator=self.evaluator, on_rung=self._report
             )
+            if number == 0 and rungs:
+                self.placing = place(self.baseline, newcomers, self.order[: rungs[0].rows], self.evaluator)
             self.study.tell([(s.candidate, s.mean, s.scored) for s in standings if s.scored])
             survivors = self._best([*survivors, *(s.candidate for s in standings[:FINALISTS])])
         return survivors

@@ -22,7 +22,7 @@ from benchmarks.tasks.task import Task, check_variables
 from service.connection import caps_of, connected, endpoint_of
 from service.home import Home
 from service.journal import SqlLooks
-from service.result import interval_json, per_1000_requests
+from service.result import interval_json, model_json, per_1000_requests
 
 
 async def run_evaluation(
@@ -96,6 +96,7 @@ async def run_evaluation(
     spent = connection.budget.spent
     return {
         "task": task.name,
+        "model": model_json(endpoint),
         "split": split.value,
         "prompt_digest": prompt.digest,
         "dataset_digest": task.dataset.digest,

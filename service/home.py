@@ -39,7 +39,7 @@ class Home:
 
     def timestamp(self) -> str:
         """Now, as rows keep it: UTC in ISO 8601."""
-        return self.now().isoformat(timespec="seconds")
+        return self.now().isoformat(timespec="milliseconds")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -20,11 +20,12 @@ from optimizers.evaluator import Evaluator
 from optimizers.optimization import PROMOTE, Outcome, Problem, optimize
 from optimizers.plan import Plan, make_plan
 from optimizers.problem import make_problem
-from optimizers.progress import Notice, Observer, silent
+from optimizers.progress import Event, Notice, Observer, silent
 from optimizers.study import Study
 from service.connection import caps_of, connected, endpoint_of
+from service.events import EventLog
 from service.home import Home
-from service.jobs import FAILED, INTERRUPTED, SUCCEEDED, Job, Jobs, job_identity
+from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs, job_identity
 from service.journal import SqlJournal, SqlLooks
 from service.registry import Registry
 from service.result import evidence_json, result_json
@@ -58,33 +59,63 @@ async def run_optimization(
     returned. `announce` is told the job, and its plan if there is anything to run. An error or a cancellation leaves
     what was paid for in the ledger.
     """
-    endpoint = endpoint_of(task.spec.model)
-    identity = job_identity(task, (endpoint.model_identity.endpoint, endpoint.model_identity.model))
-    jobs = Jobs(home)
-    ledger = SqlLedger(home.engine, home.now)
+    job = find_job(task, home, fresh=settings.fresh)
+    with home.lock(job.lock):
+        # Whoever held the lock may have finished the job by now.
+        job = find_job(task, home, fresh=settings.fresh)
+        if job.status == SUCCEEDED and job.result is not None:
+            announce(job, None)
+            return dict(job.result)
+        try:
+            return await run_job(job, task, home, settings, observer=observer, announce=announce)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            Jobs(home).conclude(job.id, CANCELLED)
+            raise
+
+
+def find_job(task: Task, home: Home, *, fresh: bool) -> Job:
+    """The job that optimizing `task` is, or a new one."""
+    model = endpoint_of(task.spec.model).model_identity
+    return Jobs(home).find(job_identity(task, (model.endpoint, model.model)), task, fresh=fresh)
+
+
+async def run_job(
+    job: Job,
+    task: Task,
+    home: Home,
+    settings: Settings,
+    *,
+    observer: Observer = silent,
+    announce: Announce = _nobody,
+) -> dict[str, Any]:
+    """The result of `job`, which is run from its start, or from where it stopped. The caller holds the job's lock.
+
+    An error is written down as the job's status and raised again. After a cancellation the caller says where the job
+    stands.
+    """
+    jobs, ledger = Jobs(home), SqlLedger(home.engine, home.now)
     try:
-        with home.lock(identity[:16]):
-            job = jobs.find(identity, fresh=settings.fresh)
-            if job.status == SUCCEEDED and job.result is not None:
-                announce(job, None)
-                return dict(job.result)
-            problem, plan, notices = prepare(task, endpoint.model_identity, job.epoch, settings)
-            tariff_for(endpoint, caps_of(task.spec.budget))
-            job = jobs.start(job, task, await ledger.mark())
-            announce(job, plan)
+        endpoint = endpoint_of(task.spec.model)
+        problem, plan, notices = prepare(task, endpoint.model_identity, job.epoch, settings)
+        tariff_for(endpoint, caps_of(task.spec.budget))
+        job = jobs.start(job, task, await ledger.mark())
+        announce(job, plan)
+        log = EventLog(home, job.id, plan.calls)
+
+        def observe(event: Event) -> None:
+            log(event)
+            observer(event)
+
+        run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=observe)
+        async with log.flushing():
             for notice in notices:
-                observer(Notice(message=notice))
-            try:
-                run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=observer)
-                result = await run.result(problem, plan)
-            except (asyncio.CancelledError, KeyboardInterrupt):
-                jobs.update(job, INTERRUPTED)
-                raise
-            except WhetError as error:
-                jobs.update(job, FAILED, error=str(error))
-                raise
-            jobs.update(job, SUCCEEDED, result=result)
-            return result
+                observe(Notice(message=notice))
+            result = await run.result(problem, plan)
+        jobs.conclude(job.id, SUCCEEDED, result=result)
+        return result
+    except WhetError as error:
+        jobs.conclude(job.id, FAILED, error=str(error))
+        raise
     finally:
         await ledger.close()
 
@@ -121,12 +152,13 @@ class _Run:
 
     async def result(self, problem: Problem, plan: Plan) -> dict[str, Any]:
         journal = SqlJournal(self.home, self.job.id)
+        endpoint = endpoint_of(self.task.spec.model)
         async with connected(
-            endpoint_of(self.task.spec.model),
+            endpoint,
             caps=caps_of(self.task.spec.budget),
             ledger=self.ledger,
             occasion=Occasion(epoch=self.job.epoch),
-            mark=self.job.ledger_mark,
+            mark=self.job.ledger_mark or 0,
             seed=problem.seed,
             environment=self.settings.environment,
         ) as connection:
@@ -152,6 +184,7 @@ class _Run:
             outcome,
             optimization_id=self.job.id,
             task=self.task.name,
+            endpoint=endpoint,
             dataset_digest=self.task.dataset.digest,
             seed=problem.seed,
             budget=connection.budget,
@@ -168,12 +201,12 @@ class _Run:
         evidence = {**(evidence_json(outcome.proof) or {}), "optimization_id": self.job.id}
         baseline = registry.register(name, outcome.baseline.prompt, {**evidence, "role": "baseline"})
         if registry.label(name, promote.label) is None:
-            registry.move_label(name, promote.label, baseline, f"{self.job.id}: the first prompt of this name")
+            registry.move_label(name, promote.label, baseline, "the first prompt of this name", self.job.id)
         if outcome.decision != PROMOTE:
             return baseline, baseline if outcome.winner is outcome.baseline else None
         winner = registry.register(name, outcome.winner.prompt, {**evidence, "role": "winner"})
         if promote.when == "proven":
-            registry.move_label(name, promote.label, winner, f"{self.job.id}: {outcome.why}")
+            registry.move_label(name, promote.label, winner, outcome.why, self.job.id)
         return baseline, winner
 
 

@@ -8,9 +8,11 @@ from typing import Any
 from benchmarks.budget import Budget
 from benchmarks.evaluation.rollout import Rollout
 from benchmarks.evidence.records import Interval, PairedDifference
+from benchmarks.models.connect import Endpoint
 from benchmarks.prompts.prompt import Prompt
 from optimizers.headroom import Headroom
 from optimizers.optimization import Outcome
+from optimizers.placing import Placing
 from optimizers.proof import Proof
 
 PHASES = ("headroom", "search", "finalists", "proof")
@@ -21,6 +23,7 @@ def result_json(
     *,
     optimization_id: str,
     task: str,
+    endpoint: Endpoint,
     dataset_digest: str,
     seed: int,
     budget: Budget,
@@ -33,6 +36,7 @@ def result_json(
     return {
         "optimization_id": optimization_id,
         "task": task,
+        "model": model_json(endpoint),
         "dataset_digest": dataset_digest,
         "seed": seed,
         "decision": outcome.decision,
@@ -41,10 +45,16 @@ def result_json(
         "baseline": prompt_json(outcome.baseline.prompt, baseline_version),
         "evidence": evidence_json(outcome.proof),
         "headroom": _headroom(outcome.headroom),
+        "placing": _placing(outcome.placing),
         "spent": spent_json(budget, seconds),
         "trials": outcome.trials,
         "problems": problems,
     }
+
+
+def model_json(endpoint: Endpoint) -> dict[str, Any]:
+    """The task model; `toy` marks the bundled one, whose scores say nothing about real language models."""
+    return {"name": endpoint.name, "toy": endpoint.bundled}
 
 
 def prompt_json(prompt: Prompt, version: int | None) -> dict[str, Any]:
@@ -134,4 +144,15 @@ def _headroom(headroom: Headroom | None) -> dict[str, Any] | None:
         "best_probe": headroom.best_probe,
         "format_failures": headroom.format_failures,
         "noise": headroom.noise,
+    }
+
+
+def _placing(placing: Placing | None) -> dict[str, Any] | None:
+    if placing is None:
+        return None
+    return {
+        "ahead": placing.ahead,
+        "level": placing.level,
+        "prompts": placing.prompts,
+        "rows": placing.rows,
     }

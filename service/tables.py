@@ -14,15 +14,52 @@ optimizations = sa.Table(
     sa.Column("epoch_number", sa.Integer, nullable=False),
     sa.Column("task", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("ledger_mark", sa.Integer, nullable=False),
+    sa.Column("ledger_mark", sa.Integer),
     sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("request", sa.JSON),
+    sa.Column("progress", sa.JSON),
     sa.Column("result", sa.JSON),
     sa.Column("error", sa.Text),
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("updated_at", sa.Text, nullable=False),
     sa.UniqueConstraint("identity", "epoch_number"),
 )
-"""One row a job: the truth about its status."""
+"""One row a job: the truth about its status. `ledger_mark` is set when it first runs; `request` is what was asked for
+over REST, so that any worker can run it."""
+
+events = sa.Table(
+    "optimization_events",
+    tables,
+    sa.Column("optimization", sa.Text, sa.ForeignKey("optimizations.id"), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+"""What happened in each job, counted from 1."""
+
+idempotency = sa.Table(
+    "idempotency_keys",
+    tables,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body_digest", sa.Text, nullable=False),
+    sa.Column("optimization", sa.Text),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+"""Requests that must not be carried out twice; `optimization` is what came of them."""
+
+api_keys = sa.Table(
+    "api_keys",
+    tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("revoked_at", sa.Text),
+)
+"""Keys to the REST API; only their SHA-256 is kept."""
 
 decisions = sa.Table(
     "decisions",
@@ -76,6 +113,7 @@ label_moves = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("replaced", sa.Integer),
     sa.Column("why", sa.Text, nullable=False),
+    sa.Column("moved_by", sa.Text, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
 )
 """Every move of every label, append-only."""

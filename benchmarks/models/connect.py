@@ -22,14 +22,17 @@ from benchmarks.models.throttled import Throttled
 DIRECT_PREFIXES = ("hosted_vllm/", "openai/")
 """Providers that speak OpenAI's protocol themselves, given an api_base."""
 
+TINY = "tiny"
+"""The name of the bundled toy model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where a model is served and under which terms.
 
     `name` is `hosted_vllm/<model>` or `openai/<model>` with an `api_base` for the direct lane, any `provider/<model>`
-    for LiteLLM. `api_key_env` names the environment variable that holds the key. `identity` replaces the address in
-    the ledger's key, for endpoints whose address changes.
+    for LiteLLM, or `tiny` for the bundled toy model. `api_key_env` names the environment variable that holds the key.
+    `identity` replaces the address in the ledger's key, for endpoints whose address changes.
     """
 
     name: str
@@ -39,6 +42,11 @@ class Endpoint:
     max_concurrency: int = 16
     timeout_s: float = 120.0
     price: Price | None = None
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the model is the bundled toy model, which runs in process."""
+        return self.name == TINY and self.api_base is None
 
     @property
     def direct(self) -> bool:
@@ -54,6 +62,10 @@ class Endpoint:
     @property
     def model_identity(self) -> ModelIdentity:
         """Under which name replies are kept."""
+        if self.bundled:
+            from benchmarks.models.tiny.lane import weights_identity  # noqa: PLC0415 - numpy and a tokenizer
+
+            return weights_identity()
         endpoint = self.identity or (normalised(self.api_base) if self.api_base else "litellm")
         return ModelIdentity(endpoint=endpoint, model=self.served_name)
 
@@ -69,13 +81,15 @@ def normalised(api_base: str) -> str:
 
 
 def tariff_for(endpoint: Endpoint, caps: Caps) -> Tariff:
-    """What calls to `endpoint` cost: the given price, else nothing for a vLLM server, else that of LiteLLM's list.
+    """What calls to `endpoint` cost: the given price, else nothing for a vLLM server and the bundled model, else that
+    of LiteLLM's list.
 
     Raises TaskError if there is a dollar cap and no price.
     """
     # A vLLM server may serve its model under any name, also under one that is listed with a price.
     free = Price(prompt_usd_per_million=0.0, completion_usd_per_million=0.0)
-    price = endpoint.price or (free if endpoint.name.startswith("hosted_vllm/") else listed_price(endpoint.name))
+    local = endpoint.bundled or endpoint.name.startswith("hosted_vllm/")
+    price = endpoint.price or (free if local else listed_price(endpoint.name))
     if price is None and caps.usd is not None:
         raise TaskError(
             f"There is a cap of {caps.usd:g} USD but no known price for '{endpoint.name}'. Set model.prices: "
@@ -98,6 +112,10 @@ def api_key(endpoint: Endpoint, environment: Mapping[str, str]) -> str | None:
 
 def wire(endpoint: Endpoint, tariff: Tariff, environment: Mapping[str, str] = os.environ) -> LanguageModel:
     """The model itself, without wrappers. Raises TaskError if what it needs is missing."""
+    if endpoint.bundled:
+        from benchmarks.models.tiny.lane import Tiny  # noqa: PLC0415
+
+        return Tiny(tariff=tariff)
     key = api_key(endpoint, environment)
     if endpoint.direct and endpoint.api_base is not None:
         from benchmarks.models.direct import Direct  # noqa: PLC0415 - aiohttp takes half a second

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.errors import AccessDenied, EndpointDown, EndpointError
 from benchmarks.models.prices import Tariff
@@ -67,12 +67,16 @@ class LiteLlm:
     timeout_s: float = 120.0
     _library: Any = None
 
+    _in_use: ClassVar[set[int]] = set()
+    """The lanes of this process that use LiteLLM's connections, which all of them share."""
+
     async def complete(self, request: Request) -> Completion | Failure:
         """The provider's answer to one attempt.
 
         Raises AccessDenied for a refused key and EndpointDown for an unknown provider or model.
         """
         self._library = self._library or _litellm()
+        self._in_use.add(id(self))
         started = time.perf_counter()
         try:
             response = await self._library.acompletion(
@@ -150,8 +154,9 @@ class LiteLlm:
         """Nothing waits here."""
 
     async def close(self) -> None:
-        """Closes the connections that LiteLLM keeps."""
-        if self._library is not None:
+        """Closes the connections that LiteLLM keeps, unless another lane of this process uses them."""
+        self._in_use.discard(id(self))
+        if self._library is not None and not self._in_use:
             await self._library.close_litellm_async_clients()
             # What it has closed it would use again.
             self._library.in_memory_llm_clients_cache.flush_cache()

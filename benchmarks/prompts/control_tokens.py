@@ -19,6 +19,7 @@ _KNOWN = {
     "mixtral": ("[INST]", "[/INST]"),
     "gemma": ("<start_of_turn>", "<end_of_turn>"),
     "phi": ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
+    "tiny": ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
     "deepseek": ("<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>"),
 }
 

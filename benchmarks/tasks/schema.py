@@ -303,26 +303,26 @@ def parse_task(content: dict[str, Any]) -> TaskSpec:
     try:
         return TaskSpec.model_validate(content)
     except ValidationError as error:
-        raise TaskError("The task is not valid:\n" + "\n".join(_explain(e) for e in error.errors())) from None
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'task'}: {explain(e)}" for e in error.errors()]
+        raise TaskError("The task is not valid:\n" + "\n".join(lines)) from None
 
 
-def _explain(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "task"
+def explain(error: Any, model: type[BaseModel] = TaskSpec) -> str:
+    """What is wrong, by one of the errors that pydantic found in `model`, without secrets."""
     if error["type"] == "extra_forbidden":
-        return f"  {where}: unknown field.{did_you_mean(str(error['loc'][-1]), _fields(error['loc'][:-1]))}"
+        return f"unknown field.{did_you_mean(str(error['loc'][-1]), _fields(error['loc'][:-1], model))}"
     if error["type"] == "missing":
-        return f"  {where}: required"
+        return "required"
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
     secret = error["loc"][-1:] == ("api_key_env",) or (error["loc"][-1:] == ("api_base",) and "@" in str(value))
-    shown = "" if isinstance(value, (dict, list)) or secret else f" (found {value!r})"
+    shown = "" if isinstance(value, (dict, list)) or secret else f" (found {value!r:.200})"
     if error["type"] == "string_type" and shown and value is not None:
         shown += "; YAML reads a bare number, date, yes, no, on or off as such: write it in quotes"
-    return f"  {where}: {message}{shown}"
+    return f"{message}{shown}"
 
 
-def _fields(location: tuple[Any, ...]) -> list[str]:
-    model: type[BaseModel] = TaskSpec
+def _fields(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:
     for part in location:
         field = model.model_fields.get(part)
         if field is not None:

@@ -29,6 +29,10 @@ _PROBLEMS = {
     FailureKind.GARBLED.value: "missing (garbled)",
     FailureKind.UNAFFORDABLE.value: "missing (no budget left)",
 }
+TOY = (
+    "The model is whet's bundled toy model `tiny`, trained for this one task: its scores show how whet works and say "
+    "nothing about real language models."
+)
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
@@ -53,8 +57,11 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
             console.print(Text(_difference(evidence["difference"]), style="bold"), soft_wrap=True)
         if evidence["slices"]:
             console.print(_slices(evidence["slices"], same=same))
+    if result["placing"]:
+        console.print(Text(_placing(result["placing"])), soft_wrap=True)
     console.print(Text(_spent(result)), soft_wrap=True)
     print_problems(console, result)
+    print_model(console, result)
     name = "Your prompt" if same else "The winning prompt" if promoted else "The best candidate, not proven"
     console.print(Text(f"\n{name}", style="bold"))
     console.print(Text(f"{_factors(winner['factors'])}; parameters: {_pairs(winner['parameters'])}"), soft_wrap=True)
@@ -72,11 +79,25 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
     )
 
 
+def print_model(console: Console, result: Mapping[str, Any]) -> None:
+    """That the scores are a toy's, if they are."""
+    if result["model"]["toy"]:
+        console.print(Text(TOY, style="yellow"), soft_wrap=True)
+
+
 def print_problems(console: Console, result: Mapping[str, Any]) -> None:
     """What went wrong with replies, if anything did."""
     if result["problems"]:
         counts = ", ".join(f"{number} {_PROBLEMS.get(kind, kind)}" for kind, number in result["problems"].items())
         console.print(Text(f"Of all replies: {counts}."), soft_wrap=True)
+
+
+def _placing(placing: Mapping[str, Any]) -> str:
+    level = f", level with {placing['level']}" if placing["level"] else ""
+    return (
+        f"Your prompt was ahead of {placing['ahead']} of {placing['prompts']} prompts drawn at random{level}, on the "
+        f"same {placing['rows']} validation rows."
+    )
 
 
 def _scores(evidence: Mapping[str, Any], *, same: bool) -> Table:
@@ -186,6 +207,7 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
             )
         console.print(table)
     print_problems(console, result)
+    print_model(console, result)
     if result["look"] is not None:
         console.print(Text(f"This is look {result['look']} at this test split; each one raises the bar for a proof."))
     spent = result["spent"]

@@ -14,7 +14,7 @@ app = typer.Typer(
     help=(
         "whet sharpens prompts: it searches instructions, demonstrations and delimiters for a labelled task, proves "
         "the best on rows the search never saw, and keeps it for your apps to pull.\n\n"
-        "Start with: whet optimize task.yaml --dry-run"
+        "Start with: whet init tickets.csv, then whet optimize task.yaml --dry-run"
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -34,6 +34,42 @@ ApiBase = Annotated[
 ]
 Json = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Also write the result as JSON.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Print no progress.")]
+
+
+@app.command()
+def init(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Labelled rows: .csv, .tsv, .jsonl, .json or .parquet, also .gz.")
+    ],
+    *,
+    target: Annotated[Path, typer.Option("-o", metavar="TASK.YAML", help="Task file to write.")] = Path("task.yaml"),
+    output: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column with the expected answers (instead of a guess).")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of task and prompt; by default FILE's.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Model to write down (see whet optimize).")] = None,
+    api_base: Annotated[str | None, typer.Option(metavar="URL", help="Address of its endpoint.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing task file.")] = False,
+) -> None:
+    """Write a first task file by looking at your rows.
+
+    It guesses from names and values which column holds the expected answer, which go in, and which metric fits, and
+    says why in comments. No model is called. For example, with the columns message, team and channel in tickets.csv:
+
+    \b
+      whet init tickets.csv
+      whet optimize task.yaml --model hosted_vllm/Qwen3-8B --api-base http://localhost:8000/v1
+
+    If it takes the wrong column for the answer, name the right one:
+
+    \b
+      whet init tickets.csv --output channel --force
+    """
+    from service.cli.init import init_command  # noqa: PLC0415
+
+    init_command(source, target, output=output, name=name, model=model, api_base=api_base, force=force)
 
 
 @app.command()
@@ -98,13 +134,82 @@ def evaluate(
 @app.command()
 def pull(
     reference: Annotated[str, typer.Argument(metavar="NAME[@LABEL|@VERSION]", help="By default @production.")],
-    form: Annotated[str, typer.Option("--format", help="messages, text or openai.")] = "messages",
+    form: Annotated[str, typer.Option("--format", help="messages, text, openai or jinja.")] = "messages",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
 ) -> None:
     """Print or save a prompt, byte for byte what was scored."""
     from service.cli.pull import pull_command  # noqa: PLC0415
 
     pull_command(reference, form, output)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8321,
+    *,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Also answer under this host name; may be repeated.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Optimizations at a time; 0 leaves them to whet worker.")] = 2,
+) -> None:
+    """Serve the REST API and the pages, and run the optimizations that are asked for.
+
+    On 127.0.0.1 nobody is asked for a key until there is one; any other address needs WHET_ADMIN_KEY or a key of
+    `whet keys create`. Model endpoints are read from endpoints.toml in WHET_HOME, or from WHET_ENDPOINTS.
+    """
+    from service.cli.serve import serve_command  # noqa: PLC0415
+
+    serve_command(host, port, hosts=allow_host or (), jobs=jobs)
+
+
+@app.command()
+def worker(
+    jobs: Annotated[int, typer.Option(min=1, help="Optimizations at a time.")] = 2,
+) -> None:
+    """Run the optimizations that a server with the same WHET_HOME has queued."""
+    from service.cli.serve import worker_command  # noqa: PLC0415
+
+    worker_command(jobs)
+
+
+keys = typer.Typer(
+    help="Make, list and revoke keys to the REST API.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Who or what it is for, as the history of labels shows it.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help="prompts:read, jobs:write, labels:promote or admin; may be repeated."),
+    ],
+) -> None:
+    """Make a key; it is shown once, and only its SHA-256 is kept."""
+    from service.cli.keys import create_command  # noqa: PLC0415
+
+    create_command(name, scope)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Show who has keys to what."""
+    from service.cli.keys import list_command  # noqa: PLC0415
+
+    list_command()
+
+
+@keys.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As whet keys list shows it.")]) -> None:
+    """End the validity of a key."""
+    from service.cli.keys import revoke_command  # noqa: PLC0415
+
+    revoke_command(key_id)
 
 
 def main() -> None:

@@ -66,11 +66,12 @@ def shell(script: str, folder: Path) -> str:
 
 def test_following_the_readme_with_a_csv_of_three_columns_ends_with_a_proven_prompt(folder: Path) -> None:
     own_data, full, *_ = blocks("yaml")
-    _set_up, main_job, more, *_ = blocks("bash")
+    _demo, from_csv, main_job, more, *_ = blocks("bash")
     model = KeywordModel(labels=list(WORDS))
     with LocalEndpoint(
         lambda messages, body: Reply(text=model.answer(messages)), models=("Qwen3-8B",)
     ).in_thread() as endpoint:
+        assert "A better prompt, proven" in shell(from_csv.replace(ADDRESS, endpoint.url), folder)
         (folder / "task.yaml").write_text(own_data.replace(ADDRESS, endpoint.url))
         card = shell(main_job, folder)
         assert "A better prompt, proven" in card

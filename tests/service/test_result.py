@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.budget import Budget, Caps, Charge
 from benchmarks.evaluation.rollout import Rollout
+from benchmarks.models.connect import Endpoint
 from benchmarks.tasks.task import Task
 from optimizers.optimization import KEEP_BASELINE, PROMOTE, Outcome
 from service.result import PHASES, evidence_json, per_1000_requests, result_json, spent_json
@@ -31,6 +32,7 @@ def result(found: Outcome, *, winner_version: int | None) -> dict[str, Any]:
         found,
         optimization_id="opt-1",
         task="job",
+        endpoint=Endpoint(name="scripted"),
         dataset_digest="d",
         seed=0,
         budget=Budget(Caps(calls=200)),

@@ -37,7 +37,7 @@ async def measured(client: Client, load: Load) -> dict[str, float]:
 def main(module: str, function: str, load: str) -> None:
     logging.disable(logging.WARNING)
     client: Client = getattr(importlib.import_module(module), function)
-    print(json.dumps(asyncio.run(measured(client, Load(**json.loads(load))))))  # noqa: T201
+    print(json.dumps(asyncio.run(measured(client, Load(**json.loads(load))))))
 
 
 if __name__ == "__main__":

@@ -157,8 +157,8 @@ def main() -> None:
         concurrency=options.concurrency,
         runs=options.runs,
     )
-    print(render(lines))  # noqa: T201
-    print(f"\n{setting()}")  # noqa: T201
+    print(render(lines))
+    print(f"\n{setting()}")
 
 
 if __name__ == "__main__":

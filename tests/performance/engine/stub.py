@@ -85,7 +85,7 @@ async def serve() -> None:
     loop = asyncio.get_running_loop()
     requests: Counter[str] = Counter()
     server = await loop.create_server(lambda: Connection(requests), "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)  # noqa: T201
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
     for line in report(options.models, options.calls, options.seeds):
-        print(line, flush=True)  # noqa: T201
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+"""`whet serve` and `whet worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from benchmarks.errors import InputError
+from service.api.security import is_loopback
+from service.cli.session import environment
+from service.endpoints import read_endpoints
+from service.home import open_home
+from service.keys import FEWEST_CHARACTERS, Keys
+
+GRACE_S = 5
+"""Seconds that requests under way may still take when the server is stopped."""
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def serve_command(host: str, port: int, *, hosts: Sequence[str], jobs: int) -> None:
+    """Serves until it is stopped."""
+    home = open_home(environment())
+    admin_key = environment().get("WHET_ADMIN_KEY") or ""
+    if admin_key and len(admin_key) < FEWEST_CHARACTERS:
+        raise InputError(f"WHET_ADMIN_KEY has fewer than {FEWEST_CHARACTERS} characters; take a longer one.")
+    keyed = bool(admin_key) or Keys(home).any()
+    if not is_loopback(host) and not keyed:
+        raise InputError(
+            f"{host} can be reached from other machines, and there is no key. Set WHET_ADMIN_KEY, or make a key with "
+            "`whet keys create`, or serve on 127.0.0.1."
+        )
+    # FastAPI and uvicorn take a second to import.
+    import uvicorn  # noqa: PLC0415
+
+    from service.api.app import Serving, create_app  # noqa: PLC0415
+
+    # A page in somebody's browser could call a server on loopback under a name of its own.
+    names = (*LOCAL_NAMES, *hosts) if is_loopback(host) or hosts else ("*",)
+    app = create_app(Serving(home=home, environment=environment(), loopback=is_loopback(host), hosts=names, jobs=jobs))
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # Streams of events would keep the server waiting.
+            app.state.whet.closing.set()
+            super().handle_exit(sig, frame)
+
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(
+        f"whet serves {home.folder} on http://{shown}:{port} "
+        f"({'with keys' if keyed else 'open to this machine, without keys'}). Ctrl-C stops it.\n"
+    )
+    Server(
+        uvicorn.Config(
+            app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_S
+        )
+    ).run()
+
+
+def worker_command(jobs: int) -> None:
+    """Runs jobs until it is stopped."""
+    home = open_home(environment())
+    read_endpoints(home.folder, environment())
+    from service.runner import Runner  # noqa: PLC0415
+
+    runner = Runner(home=home, environment=environment(), most=jobs)
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, runner.ask_to_stop)
+        await runner.work()
+
+    sys.stderr.write(f"whet runs the jobs of {home.folder}. Ctrl-C stops it.\n")
+    asyncio.run(work())

@@ -1,0 +1,99 @@
+"""The model endpoints that the operator offers by name, so that no request can name an address of its own."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmarks.datasets.spelling import did_you_mean
+from benchmarks.errors import InputError, TaskError
+from benchmarks.models.connect import TINY
+from benchmarks.tasks.schema import ModelSection
+
+FILE = "endpoints.toml"
+VARIABLE = "WHET_ENDPOINTS"
+
+DECODING = (
+    "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "stop", "seed",
+    "presence_penalty", "frequency_penalty", "repetition_penalty", "reasoning_effort", "verbosity",
+)  # fmt: skip
+"""What a request may set. A library on the way to the model understands others as addresses, keys or code."""
+
+_OF_THE_BODY = {"endpoint", "parameters"}
+
+
+class EndpointsError(InputError):
+    """The operator's endpoints are not configured as they must be."""
+
+
+def read_endpoints(folder: Path, environment: Mapping[str, str]) -> dict[str, ModelSection]:
+    """The endpoints in `endpoints.toml` of the home `folder` and, before them, in the JSON object WHET_ENDPOINTS:
+    name to `{model, api_base, api_key_env, max_concurrency, prices, ...}`. The bundled toy model is always there.
+
+    Raises EndpointsError that names the entry at fault.
+    """
+    found: dict[str, Any] = {TINY: {"model": TINY}}
+    path = folder / FILE
+    try:
+        if path.is_file():
+            found |= tomllib.loads(path.read_text(encoding="utf-8"))
+        where = VARIABLE
+        if environment.get(VARIABLE):
+            given = json.loads(environment[VARIABLE])
+            if not isinstance(given, dict):
+                raise EndpointsError(f"{VARIABLE} must be a JSON object: name to {{model, api_base, …}}.")
+            found |= given
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EndpointsError(f"{path} is not TOML: {error}.") from None
+    except json.JSONDecodeError as error:
+        raise EndpointsError(f"{where} is not JSON: {error}.") from None
+    return {name: _section(name, content) for name, content in found.items()}
+
+
+def _section(name: str, content: Any) -> ModelSection:
+    if not isinstance(content, dict) or not isinstance(content.get("model"), str) or "name" in content:
+        raise EndpointsError(f"The endpoint '{name}' needs a model, as in model = \"hosted_vllm/Qwen3-8B\".")
+    try:
+        return ModelSection.model_validate({"name" if k == "model" else k: v for k, v in content.items()})
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise EndpointsError(f"The endpoint '{name}' is not configured as it must be: {places}.") from None
+
+
+def with_endpoint(task: Mapping[str, Any], endpoints: Mapping[str, ModelSection]) -> dict[str, Any]:
+    """The content of a task as a request gave it, with its `model: {endpoint, parameters}` filled in from the
+    operator's endpoints.
+
+    Raises TaskError if it names none, an unknown one, or anything besides.
+    """
+    section = task.get("model")
+    if not isinstance(section, dict) or not isinstance(section.get("endpoint", section.get("name")), str):
+        raise TaskError(
+            f"model: name an endpoint that the operator configured, as in {{endpoint: {next(iter(endpoints))}}}."
+        )
+    given = {"endpoint" if k == "name" and section[k] == TINY else k: v for k, v in section.items()}
+    if strange := sorted(given.keys() - _OF_THE_BODY):
+        raise TaskError(
+            f"model.{strange[0]}: a request names an endpoint and parameters, nothing else; addresses and keys are the "
+            "operator's to configure."
+        )
+    name = str(given.get("endpoint"))
+    if name not in endpoints:
+        raise TaskError(
+            f"model.endpoint: there is no endpoint '{name}'; known: {', '.join(endpoints)}."
+            f"{did_you_mean(name, list(endpoints))}"
+        )
+    parameters = given.get("parameters", {})
+    for parameter in parameters:
+        if parameter not in DECODING:
+            raise TaskError(
+                f"model.parameters.{parameter}: a request may not set it; it may set {', '.join(DECODING)}."
+                f"{did_you_mean(parameter, DECODING)}"
+            )
+    configured = endpoints[name].model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return {**task, "model": {**configured, "parameters": {**configured.get("parameters", {}), **parameters}}}

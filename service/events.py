@@ -1,0 +1,141 @@
+"""What happens in a job, written down as it happens: for the stream of events, the pages, and whoever asks later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted
+from service.home import Home
+from service.tables import events, optimizations
+
+FLUSH_S = 0.5
+PHASE, BEST, LOG, DONE = "phase", "best", "log", "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One event of a job: its number in the job, from 1, its kind, and JSON values."""
+
+    sequence: int
+    kind: str
+    data: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class EventLog:
+    """Observes one job; `flush` writes what came since the last one, with the job's progress, in one transaction."""
+
+    home: Home
+    job_id: str
+    calls_planned: int = 0
+    """The calls that the whole job may make; 0 leaves its progress as it is."""
+    _new: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _progress: dict[str, Any] = field(default_factory=dict)
+    _changed: bool = False
+    _flushing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._progress |= {"phase": None, "calls_done": 0, "calls_planned": self.calls_planned}
+
+    def __call__(self, event: Event) -> None:
+        """Takes note of `event`."""
+        self._changed = True
+        match event:
+            case PhaseStarted():
+                self._progress["phase"] = event.phase
+                self._new.append((PHASE, {"phase": event.phase, "calls_planned": event.calls_planned}))
+            case Advanced():
+                self._progress |= {
+                    "calls_done": event.calls_done,
+                    "missing": event.missing,
+                    "format_failures": event.format_failures,
+                    "spent": {
+                        "calls": event.spent.calls,
+                        "ledger_hits": event.spent.ledger_hits,
+                        "prompt_tokens": event.spent.prompt_tokens,
+                        "completion_tokens": event.spent.completion_tokens,
+                        "usd": event.spent.cost_usd,
+                    },
+                }
+            case Leading():
+                best = {
+                    "score": event.score.mean,
+                    "low": event.score.low,
+                    "high": event.score.high,
+                    "rows": event.score.n,
+                    "prompt": event.factors,
+                    "candidates_alive": event.candidates_alive,
+                    "calls_done": self._progress["calls_done"],
+                }
+                self._progress["best"] = best
+                self._new.append((BEST, best))
+            case Notice():
+                self._new.append((LOG, {"message": event.message}))
+
+    def flush(self) -> None:
+        """Writes what is new."""
+        # One at a time, or events would change places.
+        with self._flushing:
+            if not self._changed:
+                return
+            new, self._new, self._changed = self._new, [], False
+            with self.home.writing() as connection:
+                append(connection, self.job_id, new, self.home.timestamp())
+                if self.calls_planned:
+                    connection.execute(
+                        sa.update(optimizations)
+                        .where(optimizations.c.id == self.job_id)
+                        .values(progress=dict(self._progress), updated_at=self.home.timestamp())
+                    )
+
+    @asynccontextmanager
+    async def flushing(self) -> AsyncIterator[None]:
+        """Flushes from time to time, off the event loop, and once more at the end."""
+
+        async def again() -> None:
+            while True:
+                await asyncio.sleep(FLUSH_S)
+                await asyncio.to_thread(self.flush)
+
+        task = asyncio.create_task(again())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            self.flush()
+
+
+def append(
+    connection: sa.Connection, job_id: str, new: Sequence[tuple[str, Mapping[str, Any]]], created_at: str
+) -> None:
+    """Writes events (kind, data) after those that the job has."""
+    last = connection.scalar(
+        sa.select(sa.func.coalesce(sa.func.max(events.c.sequence), 0)).where(events.c.optimization == job_id)
+    )
+    for number, (kind, data) in enumerate(new, int(last or 0) + 1):
+        connection.execute(
+            events.insert().values(
+                optimization=job_id, sequence=number, kind=kind, data=dict(data), created_at=created_at
+            )
+        )
+
+
+def events_after(home: Home, job_id: str, sequence: int) -> list[Recorded]:
+    """The events of a job after number `sequence`, in order."""
+    with home.reading() as connection:
+        rows = connection.execute(
+            sa.select(events.c.sequence, events.c.kind, events.c.data)
+            .where(events.c.optimization == job_id, events.c.sequence > sequence)
+            .order_by(events.c.sequence)
+        )
+        return [Recorded(sequence=row.sequence, kind=row.kind, data=row.data) for row in rows]

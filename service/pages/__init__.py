@@ -1,0 +1,1 @@
+"""Plain pages, rendered on the server, without a script: what runs, what came of it, which prompts there are."""

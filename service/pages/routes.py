@@ -1,0 +1,82 @@
+"""`/`, `/optimizations/{id}`, `/prompts/{name}` and `/docs` for browsers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.templating import Jinja2Templates
+from starlette.staticfiles import StaticFiles
+
+from service.api.replies import Optimization
+from service.api.security import allowed
+from service.api.state import State
+from service.events import BEST, LOG, events_after
+from service.jobs import OPEN
+from service.keys import READ, WRITE, Caller
+from service.pages.curve import curve
+
+HERE = Path(__file__).parent
+NEWEST = 50
+
+router = APIRouter(include_in_schema=False)
+Reads = Annotated[Caller, Depends(allowed(READ))]
+Watches = Annotated[Caller, Depends(allowed(WRITE))]
+
+_templates = Jinja2Templates(HERE / "templates")
+
+
+def static_files() -> StaticFiles:
+    """The style sheet."""
+    return StaticFiles(directory=HERE / "static")
+
+
+def _page(request: Request, name: str, **values: Any) -> Response:
+    return _templates.TemplateResponse(request, name, values, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/")
+def start(request: Request, _caller: Watches) -> Response:
+    """Optimizations and prompts."""
+    state = State.of(request)
+    jobs = [Optimization.of(job) for job in state.jobs.listed(NEWEST)]
+    prompts = [state.registry.overview(name) for name in state.registry.names(NEWEST)]
+    busy = any(job.status in OPEN for job in jobs)
+    return _page(request, "start.html", jobs=jobs, prompts=prompts, refresh=busy)
+
+
+@router.get("/optimizations/{job_id}")
+def optimization(job_id: str, request: Request, _caller: Watches) -> Response:
+    """One run: its curve, its result."""
+    state = State.of(request)
+    job = Optimization.of(state.jobs.get(job_id))
+    events = events_after(state.home, job_id, 0)
+    return _page(
+        request,
+        "optimization.html",
+        job=job,
+        curve=curve([event.data for event in events if event.kind == BEST]),
+        notices=[event.data["message"] for event in events if event.kind == LOG],
+        refresh=job.status in OPEN,
+    )
+
+
+@router.get("/prompts/{name}")
+def prompt(name: str, request: Request, _caller: Reads) -> Response:
+    """One prompt: its versions, its labels and their moves."""
+    registry = State.of(request).registry
+    overview = registry.overview(name)
+    return _page(
+        request,
+        "prompt.html",
+        prompt=overview,
+        found={v.version: registry.find(name, version=v.version).prompt for v in overview.versions},
+        moves={label: registry.history(name, label) for label in overview.labels},
+    )
+
+
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    """The REST API in words, from its OpenAPI document."""
+    return _page(request, "docs.html", api=request.app.openapi())

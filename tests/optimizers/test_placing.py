@@ -1,0 +1,71 @@
+"""Where the user's prompt stands among prompts drawn at random."""
+
+from __future__ import annotations
+
+from benchmarks.budget import Caps
+from benchmarks.evaluation.run import Assignment
+from benchmarks.models.protocol import Failure, FailureKind, Message, Request
+from benchmarks.prompts.prompt import Prompt
+from optimizers.placing import Placing, place
+from optimizers.study import Candidate
+from tests.endpoints.jobs import Job, Respond, Respondent, labelled_rows, make_task, of_quality, truth, wrong
+from tests.endpoints.virtual_time import in_virtual_time
+
+TASK = make_task(labelled_rows(60), split={"train": 0, "validation": 50, "test": 10})
+ROWS = TASK.dataset.validation[:10]
+ANSWERS = truth(TASK)
+BASELINE = Candidate(trial=0, prompt=TASK.baseline, choices=None)
+DRAWN = [
+    Candidate(
+        trial=n,
+        prompt=Prompt(messages=(Message(role="user", content=f"{n} {{{{text}}}}"),), parameters={}),
+        choices=None,
+    )
+    for n in range(1, 5)
+]
+
+
+def placed(respond: Respond, rows: int = len(ROWS)) -> Placing | None:
+    async def main() -> Placing | None:
+        _, evaluator = Job(task=TASK, caps=Caps(calls=100)).connect(Respondent(respond=respond))
+        await evaluator.block([Assignment(prompt=c.prompt, example=e) for c in (BASELINE, *DRAWN) for e in ROWS])
+        return place(BASELINE, DRAWN, TASK.dataset.validation[:rows], evaluator)
+
+    return in_virtual_time(main())
+
+
+def right_on(shares: dict[str, int]) -> Respond:
+    position = {example.id: place for place, example in enumerate(ROWS)}
+
+    def respond(request: Request) -> str:
+        answer = ANSWERS[request.example_id]
+        return answer if position[request.example_id] < shares[request.prompt_digest] else wrong(answer)
+
+    return respond
+
+
+def test_prompts_that_did_worse_and_as_well_are_counted() -> None:
+    shares = dict(zip([c.prompt.digest for c in (BASELINE, *DRAWN)], (6, 9, 6, 2, 1), strict=True))
+    assert placed(right_on(shares)) == Placing(ahead=2, level=1, prompts=4, rows=10)
+
+
+def test_prompts_that_lack_a_row_do_not_count() -> None:
+    answer = right_on({c.prompt.digest: 5 for c in (BASELINE, *DRAWN)})
+
+    def respond(request: Request) -> str | Failure:
+        lost = request.prompt_digest == DRAWN[0].prompt.digest and request.example_id == ROWS[3].id
+        return Failure(kind=FailureKind.SERVER_ERROR, detail="down") if lost else answer(request)
+
+    assert placed(respond) == Placing(ahead=0, level=3, prompts=3, rows=10)
+
+
+def test_without_common_rows_there_is_no_placing() -> None:
+    assert placed(right_on({c.prompt.digest: 5 for c in (BASELINE, *DRAWN)}), rows=12) is None
+
+
+def test_an_optimization_places_the_baseline_among_its_first_cohort() -> None:
+    quality = of_quality(TASK, lambda digest: 0.9 if digest == TASK.baseline.digest else 0.1)
+    placing = Job(task=TASK, caps=Caps(calls=300)).run(Respondent(respond=quality)).outcome.placing
+    assert placing is not None
+    assert placing.ahead > placing.prompts / 2
+    assert placing.prompts >= 4
