@@ -129,10 +129,10 @@ class Jobs:
         with self.home.reading() as connection:
             return [Job(**row._mapping) for row in connection.execute(query)]
 
-    def request(self, job_id: str) -> Mapping[str, Any]:
-        """What was asked for over REST."""
+    def request(self, job_id: str) -> Mapping[str, Any] | None:
+        """What was asked for over REST; None for a job that only a command was asked for."""
         with self.home.reading() as connection:
-            found: Mapping[str, Any] = connection.scalars(
+            found: Mapping[str, Any] | None = connection.scalars(
                 sa.select(optimizations.c.request).where(optimizations.c.id == job_id)
             ).one()
         return found

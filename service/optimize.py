@@ -28,7 +28,7 @@ from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs, job_identity
 from service.journal import SqlJournal, SqlLooks
 from service.registry import Registry
-from service.result import evidence_json, result_json
+from service.result import TOY, evidence_json, result_json
 
 SAMPLE = 16
 TEMPLATE_TOKENS = 8
@@ -108,7 +108,7 @@ async def run_job(
 
         run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=observe)
         async with log.flushing():
-            for notice in notices:
+            for notice in [*notices, *([TOY] if endpoint.bundled else [])]:
                 observe(Notice(message=notice))
             result = await run.result(problem, plan)
         jobs.conclude(job.id, SUCCEEDED, result=result)

@@ -15,6 +15,10 @@ from optimizers.optimization import Outcome
 from optimizers.placing import Placing
 from optimizers.proof import Proof
 
+TOY = (
+    "The model is whet's bundled toy model `tiny`, trained for this one task: its scores show how whet works and say "
+    "nothing about real language models."
+)
 PHASES = ("headroom", "search", "finalists", "proof")
 
 

@@ -101,7 +101,7 @@ class Runner:
         jobs = Jobs(self.home)
         with holding:
             try:
-                task = await asyncio.to_thread(self.task, jobs.request(job.id))
+                task = await asyncio.to_thread(self.task, jobs.request(job.id) or {})
                 await run_job(job, task, self.home, Settings(environment=self.environment))
             except asyncio.CancelledError:
                 jobs.release(job.id)

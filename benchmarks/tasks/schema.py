@@ -18,6 +18,8 @@ from benchmarks.prompts.layout import PLACEMENTS, STYLES
 
 SELECTORS = ("random", "balanced", "nearest")
 MOST_DEMONSTRATIONS = 64
+LABEL = r"^([0-9][0-9._-]*)?[a-z][a-z0-9._-]*$"
+"""A label of the registry, at most 64 characters. One of digits alone would read as a version."""
 
 _NO_DECODING_PARAMETERS = ("model", "messages", "stream", "n", "api_base", "api_key", "timeout")
 
@@ -208,7 +210,7 @@ class ObjectiveSection(_Section):
 class PromoteSection(_Section):
     """Which label a proven winner gets. `when: never` registers it without moving the label."""
 
-    label: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "production"
+    label: Annotated[str, Field(pattern=LABEL, max_length=64)] = "production"
     when: Literal["proven", "never"] = "proven"
 
 

@@ -22,7 +22,7 @@ from service.endpoints import with_endpoint
 from service.errors import Refused
 from service.events import Recorded, events_after
 from service.idempotency import once
-from service.jobs import OPEN, Job
+from service.jobs import OPEN, RUNNING, Job
 from service.keys import WRITE, Caller
 from service.optimize import forecast
 from service.submit import submit
@@ -114,8 +114,12 @@ def _wait_s(prefer: str | None) -> float:
 
 @router.post("/{job_id}/cancel", status_code=202)
 def cancel(job_id: str, request: Request, _caller: May) -> Optimization:
-    """Stops an optimization. What was paid for is kept; asking for the same optimization again carries it on."""
-    return Optimization.of(State.of(request).jobs.cancel(job_id))
+    """Stops an optimization. What was paid for is kept; asking for the same optimization again carries it on. One that
+    a command runs is ended there (409)."""
+    jobs = State.of(request).jobs
+    if jobs.get(job_id).status == RUNNING and jobs.request(job_id) is None:
+        raise Refused(409, "Run by a command", f"{job_id} is run by `whet optimize`; end it there, with Ctrl-C.")
+    return Optimization.of(jobs.cancel(job_id))
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse)

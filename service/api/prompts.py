@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from benchmarks.prompts.export import export
+from benchmarks.tasks.schema import LABEL
 from service.api.bodies import LabelBody, RenderBody, VersionNumber
 from service.api.replies import (
     LabelHistory,
@@ -33,7 +34,7 @@ Promotes = Annotated[Caller, Depends(allowed(PROMOTE))]
 IfNoneMatch = Annotated[str | None, Header()]
 Format = Annotated[str | None, Query(pattern="^(openai|text|jinja)$", description="openai, text or jinja")]
 
-Label = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Label = Annotated[str, Path(pattern=LABEL, max_length=64)]
 """As a task's `promote.label`."""
 
 DEFAULT_LABEL = "production"

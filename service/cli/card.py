@@ -15,6 +15,7 @@ from benchmarks.evaluation.rollout import FORMAT, TRUNCATED
 from benchmarks.models.protocol import FailureKind
 from optimizers.optimization import PROMOTE, STYLE_WORDS
 from service.optimize import Forecast
+from service.result import TOY
 
 _PROBLEMS = {
     FORMAT: "without a usable answer",
@@ -29,10 +30,6 @@ _PROBLEMS = {
     FailureKind.GARBLED.value: "missing (garbled)",
     FailureKind.UNAFFORDABLE.value: "missing (no budget left)",
 }
-TOY = (
-    "The model is whet's bundled toy model `tiny`, trained for this one task: its scores show how whet works and say "
-    "nothing about real language models."
-)
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 

@@ -35,13 +35,15 @@ def intervals(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 def test_the_result_has_the_documented_fields(main_job: MainJob) -> None:
     result = main_job.result
     assert set(result) == {
-        "optimization_id", "task", "dataset_digest", "seed", "decision", "why", "winner", "baseline", "evidence",
-        "headroom", "spent", "trials", "problems",
+        "optimization_id", "task", "model", "dataset_digest", "seed", "decision", "why", "winner", "baseline",
+        "evidence", "headroom", "placing", "spent", "trials", "problems",
     }  # fmt: skip
     assert set(result["winner"]) == set(result["baseline"]) == PROMPT
     assert set(result["winner"]["factors"]) == set(result["baseline"]["factors"]) == FACTORS
     assert set(result["spent"]) == SPENT
     assert list(result["spent"]["by_phase"]) == PHASES
+    assert set(result["model"]) == {"name", "toy"}
+    assert set(result["placing"]) == {"ahead", "level", "prompts", "rows"}
     evidence = result["evidence"]
     assert set(evidence) == {
         "split", "n", "missing", "winner", "baseline", "difference", "decisive", "slices", "per_1000_requests",
@@ -56,6 +58,7 @@ def test_the_result_says_what_was_run(main_job: MainJob) -> None:
     assert re.fullmatch(r"opt-[0-9a-f]{12}", result["optimization_id"])
     assert re.fullmatch(r"[0-9a-f]{64}", result["dataset_digest"])
     assert (result["task"], result["seed"]) == ("support-triage", 0)
+    assert result["model"] == {"name": "hosted_vllm/local", "toy": False}
     assert result["baseline"]["factors"]["instruction"] == main_job.task["prompt"]["instruction"]
     assert result["baseline"]["messages"][0]["content"] == main_job.task["prompt"]["instruction"]
     assert (result["baseline"]["version"], result["winner"]["version"]) == (1, 2)
@@ -86,6 +89,12 @@ def test_the_slices_add_up_to_the_whole(main_job: MainJob) -> None:
         assert right / evidence["n"] == pytest.approx(evidence[arm]["mean"])
 
 
+def test_the_prompt_of_the_task_is_placed_among_others(main_job: MainJob) -> None:
+    placing = main_job.result["placing"]
+    assert 0 <= placing["ahead"] + placing["level"] <= placing["prompts"] <= main_job.result["trials"]
+    assert placing["rows"] >= 1
+
+
 def test_what_was_spent_is_what_the_endpoint_saw_and_within_the_budget(main_job: MainJob) -> None:
     spent = main_job.result["spent"]
     assert spent["calls"] == main_job.requests == main_job.answered <= main_job.task["budget"]["calls"]
@@ -108,6 +117,8 @@ def test_the_card_shows_the_numbers_of_the_result(main_job: MainJob) -> None:
     assert f"p = {evidence['difference']['p']:.2g}" in card
     assert evidence["difference"]["test"] in card
     assert "channel = chat" in card
+    assert f"Your prompt was ahead of {result['placing']['ahead']} of {result['placing']['prompts']} prompts" in card
+    assert "toy" not in card
     assert f"{spent['calls']} calls" in card
     assert f"{spent['prompt_tokens']} + {spent['completion_tokens']} tokens" in card
     assert f"{result['trials']} prompts tried" in card

@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+import jinja2
 import pytest
 
 from benchmarks.digests import canonical
@@ -68,7 +69,19 @@ def test_the_format_text_is_for_people(main_job: MainJob) -> None:
         assert f"[{message['role']}]\n{message['content']}" in printed
 
 
-@pytest.mark.parametrize("form", ["messages", "text", "openai"])
+def test_the_format_jinja_renders_to_the_same_messages(main_job: MainJob) -> None:
+    winner = main_job.result["winner"]
+    body = pulled(main_job, "support-triage", "--format", "jinja")
+    assert {**body, "messages": None} == {"messages": None, **winner["parameters"]}
+    for value in ("Where is my parcel?", "{{message}} {% x %}\r\n"):
+        rendered = [
+            {**m, "content": jinja2.Environment().from_string(m["content"]).render(message=value)}
+            for m in body["messages"]
+        ]
+        assert rendered == filled(winner["messages"], {"message": value})
+
+
+@pytest.mark.parametrize("form", ["messages", "text", "openai", "jinja"])
 def test_a_file_holds_what_would_be_printed(main_job: MainJob, form: str) -> None:
     arguments = ("pull", "support-triage", "--format", form)
     printed = main_job.workplace.run(*arguments)
@@ -83,7 +96,10 @@ def test_a_file_holds_what_would_be_printed(main_job: MainJob, form: str) -> Non
         (("support-triage@7",), "The prompt 'support-triage' has no version 7; its versions: 1 to 2."),
         (("support-triage@staging",), "has no label 'staging'; its labels: production."),
         (("suport-triage",), "Did you mean 'support-triage'?"),
-        (("support-triage", "--format", "jsn"), "There is no format 'jsn'; choose one of messages, text, openai."),
+        (
+            ("support-triage", "--format", "jsn"),
+            "There is no format 'jsn'; choose one of messages, text, openai, jinja.",
+        ),
         (("support-triage", "-o", "nowhere/prompt.json"), "cannot be written to nowhere/prompt.json"),
     ],
 )

@@ -22,10 +22,14 @@ WANTED = (
     "optuna",
     "pandas",
     "rich.progress",
+    "service.api.app",
     "service.cli.evaluate",
+    "service.cli.keys",
     "service.cli.main",
     "service.cli.optimize",
     "service.cli.pull",
+    "service.cli.serve",
+    "uvicorn",
 )
 LONGEST_S = 300
 

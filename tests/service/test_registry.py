@@ -52,7 +52,7 @@ def test_a_label_points_to_where_it_was_moved_last_and_every_move_is_logged(regi
         registry.register("triage", prompt(text), None)
     assert registry.label("triage", "production") is None
     for version, why in [(1, "the first"), (2, "proven"), (2, "again"), (1, "a step back")]:
-        registry.move_label("triage", "production", version, why)
+        registry.move_label("triage", "production", version, why, "me")
     assert registry.label("triage", "production") == 1
     assert registry.find("triage", label="production").prompt == prompt("a")
     with registry.home.engine.connect() as connection:
@@ -62,7 +62,49 @@ def test_a_label_points_to_where_it_was_moved_last_and_every_move_is_logged(regi
         (1, 2, "proven"),
         (2, 1, "a step back"),
     ]
-    assert {move.created_at for move in moves} == {"2026-01-02T03:04:05+00:00"}
+    assert {move.created_at for move in moves} == {"2026-01-02T03:04:05.000+00:00"}
+
+
+def test_the_history_of_a_label_says_who_moved_it_and_why_the_latest_first(registry: Registry) -> None:
+    for text in ("a", "b"):
+        registry.register("triage", prompt(text), None)
+    assert registry.move_label("triage", "production", 1, "the first", "opt-1") is None
+    assert registry.move_label("triage", "staging", 1, "to try", "Ana") is None
+    assert registry.move_label("triage", "production", 2, "proven", "Ben") == 1
+    assert registry.move_label("triage", "production", 2, "again", "Cem") == 2
+    moves = registry.history("triage", "production")
+    assert [(move.version, move.replaced, move.why, move.moved_by) for move in moves] == [
+        (2, 1, "proven", "Ben"),
+        (1, None, "the first", "opt-1"),
+    ]
+    with pytest.raises(UnknownPrompt, match="has no label 'canary'; its labels: production, staging"):
+        registry.history("triage", "canary")
+
+
+def test_names_come_in_order_from_any_place(registry: Registry) -> None:
+    names = ["Zebra", "a", "a-b", "ab", "b.1", "b_1"]
+    for name in names[::-1]:
+        registry.register(name, prompt(), None)
+    assert registry.names(10) == names
+    assert registry.names(2) == names[:2]
+    assert registry.names(10, after="a") == names[2:]
+    assert registry.names(10, after="aa") == names[3:]
+    assert registry.names(10, after="b_1") == []
+
+
+def test_an_overview_has_all_versions_and_labels(registry: Registry) -> None:
+    for text in ("a", "b"):
+        registry.register("triage", prompt(text), {"n": 36} if text == "a" else None)
+    registry.move_label("triage", "staging", 2, "", "me")
+    registry.move_label("triage", "production", 1, "", "me")
+    overview = registry.overview("triage")
+    assert [(v.version, v.digest, v.evidence) for v in overview.versions] == [
+        (1, prompt("a").digest, {"n": 36}),
+        (2, prompt("b").digest, None),
+    ]
+    assert dict(overview.labels) == {"production": 1, "staging": 2}
+    with pytest.raises(UnknownPrompt, match=r"Did you mean 'triage'\?"):
+        registry.overview("traige")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +119,7 @@ def test_what_is_not_there_is_named_with_what_is(
     registry: Registry, name: str, where: dict[str, str | int], message: str
 ) -> None:
     registry.register("triage", prompt(), None)
-    registry.move_label("triage", "production", 1, "the first")
+    registry.move_label("triage", "production", 1, "the first", "me")
     with pytest.raises(UnknownPrompt) as raised:
         registry.find(name, **where)  # type: ignore[arg-type]
     assert message in str(raised.value)

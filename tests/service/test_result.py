@@ -12,7 +12,7 @@ from benchmarks.evaluation.rollout import Rollout
 from benchmarks.models.connect import Endpoint
 from benchmarks.tasks.task import Task
 from optimizers.optimization import KEEP_BASELINE, PROMOTE, Outcome
-from service.result import PHASES, evidence_json, per_1000_requests, result_json, spent_json
+from service.result import PHASES, evidence_json, model_json, per_1000_requests, result_json, spent_json
 from tests.endpoints.jobs import Job, Respondent, labelled_rows, make_task, of_quality
 
 
@@ -49,6 +49,22 @@ def test_a_proven_winner_stands_beside_the_baseline(task: Task) -> None:
     assert (found["baseline"]["version"], found["winner"]["version"]) == (1, 2)
     assert found["baseline"]["digest"] == task.baseline.digest != found["winner"]["digest"]
     assert found["evidence"]["decisive"]["low"] > 0
+
+
+def test_it_says_which_model_answered_and_whether_that_is_the_toy(task: Task) -> None:
+    found = outcome(task, baseline=0.2, others=0.95)
+    assert result(found, winner_version=2)["model"] == {"name": "scripted", "toy": False}
+    assert model_json(Endpoint(name="tiny")) == {"name": "tiny", "toy": True}
+    assert model_json(Endpoint(name="tiny", api_base="http://h/v1"))["toy"] is False
+
+
+def test_it_says_where_the_baseline_stands_among_prompts_drawn_at_random(task: Task) -> None:
+    for baseline, others, ahead in ((1.0, 0.0, True), (0.0, 1.0, False)):
+        placing = result(outcome(task, baseline=baseline, others=others), winner_version=None)["placing"]
+        assert set(placing) == {"ahead", "level", "prompts", "rows"}
+        assert (placing["ahead"], placing["level"]) == (placing["prompts"] if ahead else 0, 0)
+        assert placing["prompts"] > 0
+        assert placing["rows"] > 0
 
 
 def test_a_baseline_that_nothing_beats_is_its_own_winner_with_a_difference_of_zero(task: Task) -> None:

@@ -91,7 +91,7 @@ def test_a_label_does_not_point_nowhere(registered: Server, name: str, version: 
     assert len(history(registered)) == 1
 
 
-@pytest.mark.parametrize("label", ["Production", "a b", ".hidden", "-", "x" * 65, "%C3%A4", "a%0A"])
+@pytest.mark.parametrize("label", ["Production", "7", "1.0", "a b", ".hidden", "-", "x" * 65, "%C3%A4", "a%0A"])
 def test_a_label_is_a_plain_word(registered: Server, label: str) -> None:
     answer = put(registered, label, {"version": 1})
     assert answer.status_code == 422

@@ -188,14 +188,14 @@ def test_what_has_not_changed_is_not_sent_again(finished: Finished) -> None:
 
 def test_a_client_may_wait_for_the_end_but_not_for_longer_than_it_says(tmp_path: Path) -> None:
     def slow(_number: int) -> Fault:
-        return Fault(delay_s=0.1)
+        return Fault(delay_s=0.3)
 
     with tickets.endpoint(slow).in_thread() as endpoint, served(tmp_path, endpoints(endpoint.url)) as server:
         address = f"/v1/optimizations/{server.post(requests.body())['id']}"
         begun = time.monotonic()
         assert server.client.get(address, headers={"Prefer": "wait=0"}).json()["status"] in ("queued", "running")
         assert server.client.get(address, headers={"Prefer": "respond-async, wait=x"}).status_code == 200
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 1.5
         assert server.client.get(address, headers={"Prefer": "wait=60"}).json()["status"] == "succeeded"
         assert time.monotonic() - begun < 30
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from benchmarks.models.protocol import Message
@@ -87,6 +89,22 @@ def test_a_label_that_moved_is_sent_anew(registered: Server) -> None:
     second = registered.client.get("/v1/prompts/triage", headers={"If-None-Match": first.headers["ETag"]})
     assert (first.json()["version"], first.json()["evidence"]) == (1, {"n": 36})
     assert (second.json()["version"], second.json()["evidence"]) == (2, None)
+
+
+def test_many_pull_at_once_while_the_label_moves_and_each_gets_one_whole_version(registered: Server) -> None:
+    digests = {1: prompt("First.").digest, 2: prompt("Second.").digest}
+
+    def pull(number: int) -> httpx.Response:
+        if number % 20 == 0:
+            Registry(registered.home).move_label("triage", "production", 1 + number // 20 % 2, "", "somebody")
+        return registered.client.get("/v1/prompts/triage")
+
+    with ThreadPoolExecutor(48) as pool:
+        answers = list(pool.map(pull, range(400)))
+    for answer in answers:
+        assert answer.status_code == 200
+        assert answer.headers["ETag"] == f'"{answer.json()["digest"]}"'
+        assert answer.json()["digest"] == digests[answer.json()["version"]]
 
 
 @pytest.mark.parametrize(

@@ -291,11 +291,12 @@ FOREIGN: list[Json] = [
     {"search": {"proposers": ["file.py:Proposer"]}},
     {"search": {"proposers": ["os:system"]}},
 ]
-KEYWORDS = """
-    api_base base_url api_key api_version organization extra_headers extra_body headers custom_llm_provider callbacks
-    success_callback mock_response fallbacks metadata model messages stream n timeout proxy aws_access_key_id
-    vertex_credentials deployment_id chat_template num_retries caching user
-""".split()
+KEYWORDS = (
+    "api_base", "base_url", "api_key", "api_version", "organization", "extra_headers", "extra_body", "headers",
+    "custom_llm_provider", "callbacks", "success_callback", "mock_response", "fallbacks", "metadata", "model",
+    "messages", "stream", "n", "timeout", "proxy", "aws_access_key_id", "vertex_credentials", "deployment_id",
+    "chat_template", "num_retries", "caching", "user",
+)  # fmt: skip
 
 
 def refused(answer: httpx.Response) -> None:
