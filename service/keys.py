@@ -97,7 +97,13 @@ class Keys:
             ).one_or_none()
         return None if row is None else Caller(id=row.id, name=row.name, scopes=tuple(row.scopes))
 
-    def any(self) -> bool:
+    def any_valid(self) -> bool:
+        """Whether somebody holds a key."""
+        with self.home.reading() as connection:
+            valid = sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)
+            return connection.scalar(valid) is not None
+
+    def any_made(self) -> bool:
         """Whether a key was ever made. Revoking the last one must not open what it protected."""
         with self.home.reading() as connection:
             return connection.scalar(sa.select(api_keys.c.id).limit(1)) is not None

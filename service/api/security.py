@@ -49,7 +49,7 @@ class Gate:
     @property
     def open(self) -> bool:
         """Whether nobody is asked for a key."""
-        return self.loopback and not self.admin_key and not self.keys.any()
+        return self.loopback and not self.admin_key and not self.keys.any_made()
 
     def caller(self, request: Request) -> Caller:
         """Who asks. Raises Refused (401) for a missing or wrong key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from types import FrameType
@@ -26,7 +27,7 @@ def serve_command(host: str, port: int, *, hosts: Sequence[str], jobs: int) -> N
     admin_key = environment().get("WHET_ADMIN_KEY") or ""
     if admin_key and len(admin_key) < FEWEST_CHARACTERS:
         raise InputError(f"WHET_ADMIN_KEY has fewer than {FEWEST_CHARACTERS} characters; take a longer one.")
-    keyed = bool(admin_key) or Keys(home).any()
+    keyed = bool(admin_key) or Keys(home).any_valid()
     if not is_loopback(host) and not keyed:
         raise InputError(
             f"{host} can be reached from other machines, and there is no key. Set WHET_ADMIN_KEY, or make a key with "
@@ -47,16 +48,19 @@ def serve_command(host: str, port: int, *, hosts: Sequence[str], jobs: int) -> N
             app.state.whet.closing.set()
             super().handle_exit(sig, frame)
 
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
+        raise InputError(f"Cannot listen on {host}, port {port}: {why}. Choose another port with --port.") from None
     shown = f"[{host}]" if ":" in host else host
     sys.stderr.write(
         f"whet serves {home.folder} on http://{shown}:{port} "
-        f"({'with keys' if keyed else 'open to this machine, without keys'}). Ctrl-C stops it.\n"
+        f"({'open to this machine, without keys' if app.state.gate.open else 'with keys'}). Ctrl-C stops it.\n"
     )
-    Server(
-        uvicorn.Config(
-            app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_S
-        )
-    ).run()
+    Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_S)).run(
+        sockets=[listening]
+    )
 
 
 def worker_command(jobs: int) -> None:

@@ -84,12 +84,14 @@ def test_what_is_no_key_cannot_be_revoked(keys: Keys) -> None:
         keys.revoke("key-0")
 
 
-def test_revoking_the_last_key_does_not_open_what_it_protected(keys: Keys) -> None:
-    assert not keys.any()
+def test_a_revoked_key_is_remembered_as_made(keys: Keys) -> None:
+    assert not keys.any_made()
     keys.create("first", [READ])
-    assert keys.any()
+    assert keys.any_made()
+    assert keys.any_valid()
     keys.revoke(keys.listed()[0].id)
-    assert keys.any()
+    assert keys.any_made()
+    assert not keys.any_valid()
 
 
 def test_an_unknown_scope_is_named_with_the_nearest_and_no_key_is_made(keys: Keys) -> None:

@@ -33,6 +33,11 @@ class Seen:
     page: Page
     complaints: list[str] = field(default_factory=list)
 
+    def failed(self, url: str, why: str | None) -> None:
+        # What is still under way when one leaves a page is no failure.
+        if why != "net::ERR_ABORTED":
+            self.complaints.append(url)
+
     def go(self, path: str) -> None:
         self.page.goto(self.page.evaluate("location.origin") + path)
 
@@ -64,7 +69,7 @@ def seen(browser: Browser, shop: tuple[Server, Json]) -> Iterator[Seen]:
     with browser.new_page() as page:
         found = Seen(page)
         page.on("console", lambda message: found.complaints.append(message.text))
-        page.on("requestfailed", lambda request: found.complaints.append(request.url))
+        page.on("requestfailed", lambda request: found.failed(request.url, request.failure))
         page.on("response", lambda response: found.complaints.append(response.url) if not response.ok else None)
         page.goto(shop[0].url)
         yield found
