@@ -45,7 +45,10 @@ _ANSWERS = {
         "correct correctness quality preference"
     ),
     9: _words("response reply completion summary translation value result extraction entities correction rewrite sql"),
-    7: _words("type kind tag tags priority urgency severity status rating stars score grade decision outcome"),
+    7: _words(
+        "type kind tag tags priority urgency severity status rating stars score grade decision outcome section genre "
+        "assignee folder"
+    ),
 }
 _FIRST_OF_ANSWERS = _words("expected gold correct true ideal")
 _JUDGEMENTS = _words("label labels class score rating stars grade verdict correct correctness quality preference")
@@ -65,7 +68,7 @@ _AFTERTHOUGHTS = _words(
 )
 _GROUPS = _words(
     "channel language lang locale country region city source product platform version tier plan segment device market "
-    "store site brand gender annotator"
+    "store site brand gender annotator paper publisher author"
 )
 _AMOUNTS = _words("amount total price cost sum count quantity number age duration")
 _SAYING_LITTLE = _words("text name str string")

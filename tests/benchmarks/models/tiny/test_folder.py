@@ -84,7 +84,7 @@ def test_the_recipe_makes_such_a_folder(tmp_path: Path) -> None:
     in_other_environment(
         "benchmarks.models.tiny.train",
         *("--data", str(data_folder()), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")),
-        *("--share", "0.002", "--tokenizer-episodes", "400"),
+        *("--share", "0", "--tokenizer-episodes", "200"),
     )
     assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in WEIGHTS.iterdir()}
     chat = Chat(tmp_path / "out")
