@@ -305,7 +305,7 @@ def parse_task(content: dict[str, Any]) -> TaskSpec:
     try:
         return TaskSpec.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'task'}: {explain(e)}" for e in error.errors()]
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'task'}: {explain(e)}{_hint(e)}" for e in error.errors()]
         raise TaskError("The task is not valid:\n" + "\n".join(lines)) from None
 
 
@@ -319,9 +319,12 @@ def explain(error: Any, model: type[BaseModel] = TaskSpec) -> str:
     value = error["input"]
     secret = error["loc"][-1:] == ("api_key_env",) or (error["loc"][-1:] == ("api_base",) and "@" in str(value))
     shown = "" if isinstance(value, (dict, list)) or secret else f" (found {value!r:.200})"
-    if error["type"] == "string_type" and shown and value is not None:
-        shown += "; YAML reads a bare number, date, yes, no, on or off as such: write it in quotes"
     return f"{message}{shown}"
+
+
+def _hint(error: Any) -> str:
+    bare = error["type"] == "string_type" and not isinstance(error["input"], dict | list | None)
+    return "; YAML reads a bare number, date, yes, no, on or off as such: write it in quotes" if bare else ""
 
 
 def _fields(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:

@@ -128,3 +128,8 @@ def move_label(name: str, label: Label, body: LabelBody, request: Request, calle
 def history(name: str, label: str, request: Request, _caller: Reads) -> LabelHistory:
     """Every move of a label, the latest first: when, by whom and why."""
     return LabelHistory(items=[LabelMove.of(move) for move in State.of(request).registry.history(name, label)])
+
+
+# Caches ask with HEAD whether what they hold is still the same; the server leaves the bodies out.
+router.add_api_route("/{name}", labelled, methods=["HEAD"], include_in_schema=False)
+router.add_api_route("/{name}/versions/{version}", version, methods=["HEAD"], include_in_schema=False)

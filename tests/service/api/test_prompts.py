@@ -56,6 +56,14 @@ def test_a_version_never_changes_and_says_so(finished: Finished) -> None:
         assert answer.headers["ETag"] == f'"{finished.result[arm]["digest"]}"'
 
 
+@pytest.mark.parametrize("address", ["support-triage", "support-triage/versions/2", "nobody"])
+def test_head_answers_as_get_without_a_body(finished: Finished, address: str) -> None:
+    whole = finished.server.client.get(f"/v1/prompts/{address}")
+    head = finished.server.client.head(f"/v1/prompts/{address}")
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers.get("ETag") == whole.headers.get("ETag")
+
+
 @pytest.mark.parametrize("address", ["support-triage", "support-triage/versions/2"])
 def test_whoever_has_it_is_not_sent_it_again(finished: Finished, address: str) -> None:
     whole = finished.server.client.get(f"/v1/prompts/{address}")
