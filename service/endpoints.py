@@ -27,6 +27,10 @@ DECODING = (
 _OF_THE_BODY = {"endpoint", "parameters"}
 
 
+class UnusableModel(TaskError):
+    """A request asks for a model that it may not ask for."""
+
+
 class EndpointsError(InputError):
     """The operator's endpoints are not configured as they must be."""
 
@@ -69,29 +73,29 @@ def with_endpoint(task: Mapping[str, Any], endpoints: Mapping[str, ModelSection]
     """The content of a task as a request gave it, with its `model: {endpoint, parameters}` filled in from the
     operator's endpoints.
 
-    Raises TaskError if it names none, an unknown one, or anything besides.
+    Raises UnusableModel if it names none, an unknown one, or anything besides.
     """
     section = task.get("model")
     if not isinstance(section, dict) or not isinstance(section.get("endpoint", section.get("name")), str):
-        raise TaskError(
+        raise UnusableModel(
             f"model: name an endpoint that the operator configured, as in {{endpoint: {next(iter(endpoints))}}}."
         )
     given = {"endpoint" if k == "name" and section[k] == TINY else k: v for k, v in section.items()}
     if strange := sorted(given.keys() - _OF_THE_BODY):
-        raise TaskError(
+        raise UnusableModel(
             f"model.{strange[0]}: a request names an endpoint and parameters, nothing else; addresses and keys are the "
             "operator's to configure."
         )
     name = str(given.get("endpoint"))
     if name not in endpoints:
-        raise TaskError(
+        raise UnusableModel(
             f"model.endpoint: there is no endpoint '{name}'; known: {', '.join(endpoints)}."
             f"{did_you_mean(name, list(endpoints))}"
         )
     parameters = given.get("parameters", {})
     for parameter in parameters:
         if parameter not in DECODING:
-            raise TaskError(
+            raise UnusableModel(
                 f"model.parameters.{parameter}: a request may not set it; it may set {', '.join(DECODING)}."
                 f"{did_you_mean(parameter, DECODING)}"
             )

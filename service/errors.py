@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 from fastapi import FastAPI, Request
@@ -23,19 +24,27 @@ MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger("whet.api")
 
 
-class Refused(HTTPException):
-    """A request that is turned down; `status` and `headers` are those of the answer."""
-
-    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status, detail, headers)
-        self.title = title
-
-
 class ErrorPlace(BaseModel):
     """One thing that is wrong with a body: where (a JSON pointer) and what."""
 
     pointer: str
     detail: str
+
+
+class Refused(HTTPException):
+    """A request that is turned down; `status` and `headers` are those of the answer, `errors` the places at fault."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        errors: Sequence[ErrorPlace] = (),
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.title, self.errors = title, errors
 
 
 class Problem(BaseModel):
@@ -65,7 +74,7 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     def refused(_request: Request, error: Refused) -> Response:
-        return problem(error.status_code, error.title, error.detail, headers=error.headers)
+        return problem(error.status_code, error.title, error.detail, error.errors, headers=error.headers)
 
     @app.exception_handler(WhetError)
     def mistaken(_request: Request, error: WhetError) -> Response:
@@ -83,6 +92,19 @@ def answer_errors(app: FastAPI) -> None:
     def http(request: Request, error: HTTPException) -> Response:
         detail = f"There is no {request.url.path}." if error.status_code == 404 else str(error.detail)
         return problem(error.status_code, str(error.detail), detail, headers=error.headers)
+
+
+@contextmanager
+def blaming(places: Mapping[type[WhetError], str]) -> Iterator[None]:
+    """Says of mistakes found within where in the body they are: by the first kind of `places` that fits, a JSON
+    pointer. Others pass as they are."""
+    try:
+        yield
+    except tuple(places) as error:
+        pointer = next(pointer for kind, pointer in places.items() if isinstance(error, kind))
+        status, title, headers = _classified(error)
+        place = ErrorPlace(pointer=pointer, detail=str(error))
+        raise Refused(status, title, str(error), headers, errors=[place]) from error
 
 
 def _classified(error: WhetError) -> tuple[int, str, dict[str, str]]:

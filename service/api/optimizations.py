@@ -12,14 +12,15 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from benchmarks.errors import BudgetError, DataError, MetricError, TaskError, WhetError
 from benchmarks.tasks.schema import parse_task
-from benchmarks.tasks.task import Task, load_task
+from benchmarks.tasks.task import load_task
 from service.api.bodies import OptimizationBody
 from service.api.replies import ForecastReply, Optimization, Optimizations, etag, link_next, matches
 from service.api.security import allowed
 from service.api.state import State
-from service.endpoints import with_endpoint
-from service.errors import Refused
+from service.endpoints import UnusableModel, with_endpoint
+from service.errors import Refused, blaming
 from service.events import Recorded, events_after
 from service.idempotency import once
 from service.jobs import OPEN, RUNNING, Job
@@ -47,21 +48,29 @@ def create(
     """Starts an optimization. The same task, data, model, seed and budget again is the same optimization: it is carried
     on if it was stopped, and returned with its result if it is finished, unless `fresh` is set."""
     state = State.of(request)
-    content = with_endpoint(body.content(), state.endpoints)
-    task = _load(content)
-    if dry_run:
-        return JSONResponse(ForecastReply.of(forecast(task, state.settings)).model_dump())
-    with once(state.home, caller.id, idempotency_key, [content, body.fresh]) as earlier:
-        job = state.jobs.get(earlier.optimization) if earlier.optimization else None
-        if job is None:
-            job = submit(task, content, state.home, state.settings, fresh=body.fresh)
-            earlier.optimization = job.id
+    with blaming(_places(body)):
+        content = with_endpoint(body.content(), state.endpoints)
+        task = load_task(parse_task(content), Path(), allow_code=False)
+        if dry_run:
+            return JSONResponse(ForecastReply.of(forecast(task, state.settings)).model_dump())
+        with once(state.home, caller.id, idempotency_key, [content, body.fresh]) as earlier:
+            job = state.jobs.get(earlier.optimization) if earlier.optimization else None
+            if job is None:
+                job = submit(task, content, state.home, state.settings, fresh=body.fresh)
+                earlier.optimization = job.id
     headers = {"Location": f"{router.prefix}/{job.id}", **(RETRY_AFTER if job.status in OPEN else {})}
     return JSONResponse(Optimization.of(job).model_dump(), status_code=202, headers=headers)
 
 
-def _load(content: dict[str, Any]) -> Task:
-    return load_task(parse_task(content), Path(), allow_code=False)
+def _places(body: OptimizationBody) -> dict[type[WhetError], str]:
+    """Where in the body is what each kind of mistake is about."""
+    return {
+        UnusableModel: "#/task/model" if body.model is None else "#/model",
+        BudgetError: "#/task/budget" if body.budget is None else "#/budget",
+        DataError: "#/task/data/rows",
+        MetricError: "#/task/metric",
+        TaskError: "#/task",
+    }
 
 
 @router.get("")

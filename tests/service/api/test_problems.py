@@ -18,7 +18,9 @@ from service.api.bodies import TaskBody
 from service.registry import Registry
 from tests.end_to_end import tickets
 from tests.endpoints.server import Server, endpoints, served
+from tests.endpoints.wire import Json
 from tests.service.api import requests
+from tests.service.api.conftest import Finished
 
 JSON = {"Content-Type": "application/json"}
 
@@ -248,3 +250,22 @@ def test_rows_that_cannot_be_used_are_named(server: Server) -> None:
     del rows[7]["message"]
     answer = posted(server, requests.small(data={"rows": rows}))
     assert "row 8" in problem(answer, 422)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"task": {"model": {"endpoint": "nobody"}}}, "#/task/model"),
+        ({"model": {"endpoint": "nobody"}}, "#/model"),
+        ({"task": {"budget": {"calls": 3}}}, "#/task/budget"),
+        ({"budget": {"calls": 3}}, "#/budget"),
+        ({"task": {"output": "nothing"}}, "#/task/data/rows"),
+        ({"task": {"metric": "applause"}}, "#/task/metric"),
+        ({"task": {"prompt": {"instruction": "Which {{colour}}?"}}}, "#/task"),
+    ],
+)
+def test_what_is_found_after_the_schema_has_its_place_too(finished: Finished, fields: Json, pointer: str) -> None:
+    body = {**requests.body(**fields.get("task", {})), **{k: v for k, v in fields.items() if k != "task"}}
+    document = problem(finished.server.client.post("/v1/optimizations", json=body), 422)
+    assert [place["pointer"] for place in document["errors"]] == [pointer]
+    assert document["errors"][0]["detail"] == document["detail"]
