@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.budget import Budget, Caps, Charge
-from benchmarks.datasets.records import Split
+from benchmarks.datasets.records import Example, Split
 from benchmarks.digests import digest
 from benchmarks.ledger.memory import MemoryLedger
 from benchmarks.ledger.protocol import Occasion
 from benchmarks.models.connect import wrapped
 from benchmarks.models.prices import Price, Tariff
-from benchmarks.models.protocol import Completion, Failure, LanguageModel, ModelIdentity, Request
+from benchmarks.models.protocol import Completion, Failure, LanguageModel, Message, ModelIdentity, Request
 from benchmarks.models.retrying import Patience
+from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
 from optimizers.evaluator import Evaluator
@@ -27,6 +28,7 @@ from optimizers.optimization import Outcome, Problem, optimize
 from optimizers.plan import Plan, make_plan
 from optimizers.problem import make_problem
 from optimizers.progress import Event
+from optimizers.study import Candidate
 from tests.endpoints.virtual_time import in_virtual_time
 
 LABELS = ("amber", "cobalt", "olive")
@@ -81,6 +83,30 @@ def of_quality(task: Task, quality: Callable[[str], float]) -> Respond:
         return answer if right else wrong(answer)
 
     return respond
+
+
+def right_on_first(task: Task, rows: Sequence[Example], shares: Mapping[str, int]) -> Respond:
+    """Right on the first of `rows` only, on as many as `shares` says by the prompt's digest."""
+    answers = truth(task)
+    position = {example.id: place for place, example in enumerate(rows)}
+
+    def respond(request: Request) -> str:
+        answer = answers[request.example_id]
+        return answer if position[request.example_id] < shares[request.prompt_digest] else wrong(answer)
+
+    return respond
+
+
+def numbered(count: int) -> list[Candidate]:
+    """`count` candidates that differ in a number."""
+    return [
+        Candidate(
+            trial=n,
+            prompt=Prompt(messages=(Message(role="user", content=f"{n} {{{{text}}}}"),), parameters={}),
+            choices=None,
+        )
+        for n in range(1, count + 1)
+    ]
 
 
 def mixed_quality(task: Task) -> Respond:

@@ -5,25 +5,27 @@ from collections import Counter
 import pytest
 
 from benchmarks.budget import Caps
-from benchmarks.models.protocol import Failure, FailureKind, Message, Request
-from benchmarks.prompts.prompt import Prompt
+from benchmarks.models.protocol import Failure, FailureKind, Request
 from optimizers.headroom import Headroom, look
 from optimizers.study import Candidate
-from tests.endpoints.jobs import Job, Respond, Respondent, labelled_rows, make_task, truth, wrong
+from tests.endpoints.jobs import (
+    Job,
+    Respond,
+    Respondent,
+    labelled_rows,
+    make_task,
+    numbered,
+    right_on_first,
+    truth,
+    wrong,
+)
 from tests.endpoints.virtual_time import in_virtual_time
 
 TASK = make_task(labelled_rows(60), split={"train": 0, "validation": 50, "test": 10})
 ROWS = TASK.dataset.validation[:8]
 ANSWERS = truth(TASK)
 BASELINE = Candidate(trial=0, prompt=TASK.baseline, choices=None)
-PROBES = [
-    Candidate(
-        trial=n,
-        prompt=Prompt(messages=(Message(role="user", content=f"{n} {{{{text}}}}"),), parameters={}),
-        choices=None,
-    )
-    for n in (1, 2)
-]
+PROBES = numbered(2)
 
 
 def headroom_of(respond: Respond, repeats: int = 1, calls: int = 100) -> Headroom | None:
@@ -40,20 +42,9 @@ def seen(respond: Respond, repeats: int = 1) -> Headroom:
     return headroom
 
 
-def right_on(shares: dict[str, int]) -> Respond:
-    """Right on the first rows only, on as many as `shares` says by the prompt's digest."""
-    position = {example.id: place for place, example in enumerate(ROWS)}
-
-    def respond(request: Request) -> str:
-        answer = ANSWERS[request.example_id]
-        return answer if position[request.example_id] < shares[request.prompt_digest] else wrong(answer)
-
-    return respond
-
-
 def test_the_baseline_is_measured_beside_the_best_probe() -> None:
     shares = {BASELINE.prompt.digest: 2, PROBES[0].prompt.digest: 6, PROBES[1].prompt.digest: 4}
-    headroom = seen(right_on(shares))
+    headroom = seen(right_on_first(TASK, ROWS, shares))
     assert (headroom.baseline.mean, headroom.baseline.n) == (0.25, 8)
     assert headroom.baseline.low < 0.25 < headroom.baseline.high
     assert headroom.best_probe == 0.75

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from benchmarks.budget import Caps
 from benchmarks.evaluation.run import Assignment
-from benchmarks.models.protocol import Failure, FailureKind, Message, Request
-from benchmarks.prompts.prompt import Prompt
+from benchmarks.models.protocol import Failure, FailureKind, Request
 from optimizers.placing import Placing, place
 from optimizers.study import Candidate
-from tests.endpoints.jobs import Job, Respond, Respondent, labelled_rows, make_task, of_quality, truth, wrong
+from tests.endpoints.jobs import (
+    Job,
+    Respond,
+    Respondent,
+    labelled_rows,
+    make_task,
+    numbered,
+    of_quality,
+    right_on_first,
+    truth,
+)
 from tests.endpoints.virtual_time import in_virtual_time
 
 TASK = make_task(labelled_rows(60), split={"train": 0, "validation": 50, "test": 10})
 ROWS = TASK.dataset.validation[:10]
 ANSWERS = truth(TASK)
 BASELINE = Candidate(trial=0, prompt=TASK.baseline, choices=None)
-DRAWN = [
-    Candidate(
-        trial=n,
-        prompt=Prompt(messages=(Message(role="user", content=f"{n} {{{{text}}}}"),), parameters={}),
-        choices=None,
-    )
-    for n in range(1, 5)
-]
+DRAWN = numbered(4)
 
 
 def placed(respond: Respond, rows: int = len(ROWS)) -> Placing | None:
@@ -34,23 +36,13 @@ def placed(respond: Respond, rows: int = len(ROWS)) -> Placing | None:
     return in_virtual_time(main())
 
 
-def right_on(shares: dict[str, int]) -> Respond:
-    position = {example.id: place for place, example in enumerate(ROWS)}
-
-    def respond(request: Request) -> str:
-        answer = ANSWERS[request.example_id]
-        return answer if position[request.example_id] < shares[request.prompt_digest] else wrong(answer)
-
-    return respond
-
-
 def test_prompts_that_did_worse_and_as_well_are_counted() -> None:
     shares = dict(zip([c.prompt.digest for c in (BASELINE, *DRAWN)], (6, 9, 6, 2, 1), strict=True))
-    assert placed(right_on(shares)) == Placing(ahead=2, level=1, prompts=4, rows=10)
+    assert placed(right_on_first(TASK, ROWS, shares)) == Placing(ahead=2, level=1, prompts=4, rows=10)
 
 
 def test_prompts_that_lack_a_row_do_not_count() -> None:
-    answer = right_on({c.prompt.digest: 5 for c in (BASELINE, *DRAWN)})
+    answer = right_on_first(TASK, ROWS, {c.prompt.digest: 5 for c in (BASELINE, *DRAWN)})
 
     def respond(request: Request) -> str | Failure:
         lost = request.prompt_digest == DRAWN[0].prompt.digest and request.example_id == ROWS[3].id
@@ -60,7 +52,7 @@ def test_prompts_that_lack_a_row_do_not_count() -> None:
 
 
 def test_without_common_rows_there_is_no_placing() -> None:
-    assert placed(right_on({c.prompt.digest: 5 for c in (BASELINE, *DRAWN)}), rows=12) is None
+    assert placed(right_on_first(TASK, ROWS, {c.prompt.digest: 5 for c in (BASELINE, *DRAWN)}), rows=12) is None
 
 
 def test_an_optimization_places_the_baseline_among_its_first_cohort() -> None:

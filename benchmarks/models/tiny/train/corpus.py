@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +65,9 @@ def support() -> list[Labelled]:
     return [row for row, closest in zip(own, likeness.max(axis=1), strict=True) if closest == 0]
 
 
-def intents(folder: Path, names: Iterable[str] = ("train",)) -> Iterator[Labelled]:
-    """The rows of a public intent set; labels are spelled as words."""
-    for name in names:
-        with (folder / f"{name}.jsonl").open(encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
-                yield Labelled(text=row["text"], label=row["label"].replace("_", " ").lower().strip("? "))
+def intents(folder: Path) -> Iterator[Labelled]:
+    """The train rows of a public intent set; labels are spelled as words."""
+    with (folder / "train.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            yield Labelled(text=row["text"], label=row["label"].replace("_", " ").lower().strip("? "))
