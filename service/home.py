@@ -1,10 +1,10 @@
-"""Where whet keeps everything: one folder with one database."""
+"""Where whet keeps everything: one folder with one database, or one database on a server."""
 
 from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from benchmarks.errors import StorageError
 from benchmarks.ledger.database import open_database
-from benchmarks.ledger.sql import tables as ledger_tables
+from benchmarks.ledger.server import in_one_line, lock_number, open_server, shown, take_turn
+from benchmarks.ledger.tables import tables as ledger_tables
+from benchmarks.models.batch.submissions import tables as batch_tables
 from service.tables import tables
 
 DATABASE = "whet.sqlite"
@@ -26,16 +28,27 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The folder `WHET_HOME`, by default `.whet` in the current directory, and its database."""
+    """The folder `WHET_HOME`, by default `.whet` in the current directory, and the database: a file in it, or the one
+    on a PostgreSQL server that `WHET_DATABASE_URL` names."""
 
     folder: Path
     engine: sa.Engine
     now: Callable[[], datetime] = utc_now
 
     @property
-    def database(self) -> Path:
-        """The database file."""
-        return self.folder / DATABASE
+    def on_server(self) -> bool:
+        """Whether the database is on a PostgreSQL server."""
+        return self.engine.dialect.name == "postgresql"
+
+    @property
+    def database(self) -> str:
+        """The database as messages name it: its file, or its URL without the password."""
+        return shown(self.engine.url) if self.on_server else str(self.folder / DATABASE)
+
+    @property
+    def place(self) -> str:
+        """Where everything is kept, as messages name it: the folder, or the database on a server."""
+        return self.database if self.on_server else str(self.folder)
 
     def timestamp(self) -> str:
         """Now, as rows keep it: UTC in ISO 8601."""
@@ -54,8 +67,11 @@ class Home:
         Raises StorageError if the database fails.
         """
         with self._explained(), self.engine.begin() as connection:
-            # By itself SQLite would take the write lock at the first write, after what was read may have changed.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            # By themselves databases lock at the first write, after what was read may have changed.
+            if self.on_server:
+                take_turn(connection, "writing")
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     @contextmanager
@@ -66,8 +82,8 @@ class Home:
             raise  # No matter of storage but a defect of whet.
         except sa.exc.DatabaseError as error:
             raise StorageError(
-                f"The database {self.database} cannot be used: {error.orig}. Free some space or end what locks it; "
-                "what was paid for is kept."
+                f"The database {self.database} cannot be used: {in_one_line(error)}. Free some space or end what locks "
+                "it; what was paid for is kept."
             ) from error
 
     @contextmanager
@@ -76,22 +92,42 @@ class Home:
 
         Raises StorageError if another process holds it.
         """
+        with self._lock_on_server(name) if self.on_server else self._lock_in_folder(name) as held:
+            if not held:
+                raise StorageError(
+                    f"Another process is running {name} in {self.place}. Wait for it, or end it and run again."
+                )
+            yield
+
+    @contextmanager
+    def _lock_in_folder(self, name: str) -> Iterator[bool]:
         folder = self.folder / "locks"
         folder.mkdir(exist_ok=True)
         with (folder / name).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StorageError(
-                    f"Another process is running {name} in {self.folder}. Wait for it, or end it and run again."
-                ) from None
-            yield
+                yield False
+            else:
+                yield True
+
+    @contextmanager
+    def _lock_on_server(self, name: str) -> Iterator[bool]:
+        with ExitStack() as stack:
+            with self._explained():
+                connection = stack.enter_context(self.engine.connect())
+                held = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(lock_number(f"lock {name}"))))
+                connection.commit()
+                if held:
+                    # The lock is the connection's: it belongs to no pool any more, and ends with this block.
+                    connection.detach()
+            yield bool(held)
 
 
 def open_home(environment: Mapping[str, str]) -> Home:
-    """The home that the environment names. Raises StorageError if it cannot be written."""
-    if environment.get("WHET_DATABASE_URL"):
-        raise StorageError("WHET_DATABASE_URL is set, but this version keeps everything in SQLite; unset it.")
+    """The home that the environment names. Raises StorageError if its database cannot be used."""
     folder = Path(environment.get("WHET_HOME") or ".whet")
-    engine = open_database(folder / DATABASE, ledger_tables, tables)
-    return Home(folder=folder, engine=engine)
+    url = environment.get("WHET_DATABASE_URL")
+    if url:
+        return Home(folder=folder, engine=open_server(url, ledger_tables, batch_tables, tables))
+    return Home(folder=folder, engine=open_database(folder / DATABASE, ledger_tables, batch_tables, tables))

@@ -183,7 +183,7 @@ class Registry:
             known = list(connection.scalars(sa.select(labels.c.label).where(labels.c.name == name)))
         if not numbers:
             listed = f" It holds: {', '.join(names)}." if names else " It is empty: run `whet optimize` first."
-            return f"The registry in {self.home.folder} holds no prompt '{name}'.{listed}{did_you_mean(name, names)}"
+            return f"The registry in {self.home.place} holds no prompt '{name}'.{listed}{did_you_mean(name, names)}"
         if label is not None:
             listed = ", ".join(sorted(known)) or "none"
             return f"The prompt '{name}' has no label '{label}'; its labels: {listed}."

@@ -1,4 +1,4 @@
-"""Opening the one database that whet keeps everything in."""
+"""Opening the one database file that whet keeps everything in, unless there is a server for it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy.exc import DatabaseError
 
 from benchmarks.errors import StorageError
+from benchmarks.ledger.layout import LAYOUT, check_layout
 
 BUSY_TIMEOUT_S = 30
 
@@ -21,7 +22,7 @@ def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine
     """The SQLite database at `path`, made with `tables` if it is new.
 
     It runs in WAL mode, so that readers never wait for a writer, and every commit reaches the disk before it returns.
-    Raises StorageError if the file cannot be created, read or written.
+    Raises StorageError if the file cannot be created, read or written, or was made by another version's layout.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,10 +31,14 @@ def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine
         )
         sqlalchemy.event.listen(engine, "connect", _configure)
         with _one_at_a_time(path.parent), engine.begin() as connection:
+            # A read-only file opens well and fails at the first reply; taking the write lock finds out now.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if found:
+                check_layout(found, str(path), "set WHET_HOME to another folder")
             for metadata in tables:
                 metadata.create_all(connection)
-            # A read-only file opens well and fails at the first reply; taking the write lock finds out now.
-            connection.exec_driver_sql("PRAGMA user_version = 1")
+            connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
     except (DatabaseError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise StorageError(
@@ -56,5 +61,6 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _configure(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # The first one holds for a new file only: what is pruned can then be given back piece by piece.
+    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from benchmarks.ledger.protocol import Entry
+from benchmarks.models.protocol import Completion, Failure
 
 
 @dataclass(slots=True)
@@ -12,10 +15,15 @@ class MemoryLedger:
     """Keeps entries for as long as it lives."""
 
     entries: dict[bytes, Entry] = field(default_factory=dict)
+    under_way: dict[bytes, asyncio.Task[Completion | Failure]] = field(default_factory=dict)
 
     async def find(self, key: bytes) -> Entry | None:
         """The entry under `key`."""
         return self.entries.get(key)
+
+    async def find_all(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
+        """The entries under `keys`."""
+        return [await self.find(key) for key in keys]
 
     async def keep(self, entry: Entry) -> Entry:
         """Keeps `entry` unless its key is taken."""

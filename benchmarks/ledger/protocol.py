@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from benchmarks.digests import canonical
 from benchmarks.models.protocol import Completion, Failure, ModelIdentity, Request
+from benchmarks.records import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ def ledger_key(occasion: Occasion, model: ModelIdentity, request: Request) -> by
     ).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
     """One row: a reply, or a failure that the same request would meet again, with what it answers.
 
@@ -60,11 +63,20 @@ class Ledger(Protocol):
     """Replies by key; append-only.
 
     Invariants: `keep` returns only once the entry is durable; a key is never overwritten, so all readers of a key see
-    one reply for ever. Both calls may be made concurrently within one event loop.
+    one reply for ever. All calls may be made concurrently within one event loop.
     """
+
+    @property
+    def under_way(self) -> dict[bytes, asyncio.Task[Completion | Failure]]:
+        """What is being asked just now by the jobs that share this ledger object, by key."""
+        ...
 
     async def find(self, key: bytes) -> Entry | None:
         """The entry under `key`."""
+        ...
+
+    async def find_all(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
+        """The entries under `keys`, parallel to them, looked up at once."""
         ...
 
     async def keep(self, entry: Entry) -> Entry:

@@ -6,55 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from benchmarks.errors import StorageError
-from benchmarks.ledger.protocol import Entry, Occasion
-from benchmarks.models.protocol import Completion, Failure, FailureKind, ModelIdentity, Usage
+from benchmarks.ledger.protocol import Entry
+from benchmarks.ledger.rows import NAMES, entry_of, references, row_of, shared_texts
+from benchmarks.ledger.server import in_one_line, take_turn
+from benchmarks.ledger.tables import ledger, tables
+from benchmarks.ledger.texts import SharedTexts
+from benchmarks.models.protocol import Completion, Failure
+
+__all__ = ["MOST_IN_A_GROUP", "SqlLedger", "tables"]
 
 MOST_IN_A_GROUP = 500
 """Entries in one transaction, and keys in one query (SQLite allows 32,766 bound values)."""
 
-tables = sa.MetaData()
+TURN = "ledger"
+"""Writers share this turn; whoever takes it alone finds none of them in the middle of a transaction."""
 
-ledger = sa.Table(
-    "ledger",
-    tables,
-    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("key", sa.LargeBinary(32), nullable=False, unique=True),
-    sa.Column("project", sa.Text, nullable=False),
-    sa.Column("epoch", sa.Text, nullable=False),
-    sa.Column("endpoint", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("prompt_digest", sa.Text, nullable=False),
-    sa.Column("example_id", sa.Text, nullable=False),
-    sa.Column("repeat", sa.Integer, nullable=False),
-    sa.Column("text", sa.Text),
-    sa.Column("truncated", sa.Boolean, nullable=False),
-    sa.Column("failure", sa.Text),
-    sa.Column("detail", sa.Text),
-    sa.Column("prompt_tokens", sa.Integer, nullable=False),
-    sa.Column("completion_tokens", sa.Integer, nullable=False),
-    sa.Column("cached_tokens", sa.Integer, nullable=False),
-    sa.Column("cost_usd", sa.Float),
-    sa.Column("latency_s", sa.Float, nullable=False),
-    sa.Column("lost_attempts", sa.Integer, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
 
-# Compiled once: the driver takes the rows as they are, which halves what SQLAlchemy adds to each of them.
-_INSERT = str(
-    sqlite.insert(ledger)
-    .on_conflict_do_nothing(index_elements=["key"])
-    .compile(
-        dialect=sqlite.dialect(paramstyle="named"),
-        column_keys=[column.name for column in ledger.columns if column is not ledger.c.sequence],
-    )
-)
+_SELECT = str(sa.select(ledger))
+_INSERT = "INSERT INTO ledger ({}) VALUES ({}) ON CONFLICT (key) DO NOTHING"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -109,15 +83,36 @@ class SqlLedger:
 
     def __init__(self, engine: sa.Engine, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._engine = engine
+        self._on_server = engine.dialect.name == "postgresql"
+        # A look-up is a single query; the begin and end of a transaction would be two more ways to the server.
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT") if self._on_server else engine
         self._now = now
+        self._texts = SharedTexts()
+        places = ["%s" if self._on_server else "?"] * len(NAMES[1:])
+        self._insert_statement = _INSERT.format(", ".join(NAMES[1:]), ", ".join(places))
         self._reader = ThreadPoolExecutor(1, "ledger-reader")
         self._writer = ThreadPoolExecutor(1, "ledger-writer")
-        self._finding: _Grouped[bytes, Entry | None] = _Grouped(self._find_all)
         self._keeping: _Grouped[Entry, Entry] = _Grouped(self._keep_all)
+        self.under_way: dict[bytes, asyncio.Task[Completion | Failure]] = {}
 
     async def find(self, key: bytes) -> Entry | None:
-        """The entry under `key`; keys asked for at the same time are looked up in one query."""
-        return await self._finding(key)
+        """The entry under `key`."""
+        (entry,) = await self.find_all([key])
+        return entry
+
+    async def find_all(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
+        """The entries under `keys`, from one query for every 500 of them.
+
+        Raises StorageError if the database cannot be read.
+        """
+        found: dict[bytes, Entry] = {}
+        for start in range(0, len(keys), MOST_IN_A_GROUP):
+            group = keys[start : start + MOST_IN_A_GROUP]
+            try:
+                found |= await asyncio.get_running_loop().run_in_executor(self._reader, self._find_stored, group)
+            except sa.exc.DatabaseError as error:
+                raise _unusable(error) from error
+        return [found.get(key) for key in keys]
 
     async def keep(self, entry: Entry) -> Entry:
         """Keeps `entry` unless its key is taken; entries that come at the same time share a transaction.
@@ -127,11 +122,13 @@ class SqlLedger:
         return await self._keeping(entry)
 
     async def mark(self) -> int:
-        """The highest sequence so far."""
+        """The highest sequence so far. Whatever is kept later gets a higher one, also if it is being written now."""
 
         def read() -> int:
             try:
                 with self._engine.connect() as connection:
+                    if self._on_server:
+                        take_turn(connection, TURN)
                     return connection.scalar(sa.select(sa.func.max(ledger.c.sequence))) or 0
             except sa.exc.DatabaseError as error:
                 raise _unusable(error) from error
@@ -141,93 +138,43 @@ class SqlLedger:
     async def close(self) -> None:
         """Waits for what is being written, and stops the threads."""
         await self._keeping.finish()
-        await self._finding.finish()
         self._reader.shutdown()
         self._writer.shutdown()
-
-    async def _find_all(self, keys: Sequence[bytes]) -> Sequence[Entry | None]:
-        found = await asyncio.get_running_loop().run_in_executor(self._reader, self._select, keys)
-        return [found.get(key) for key in keys]
 
     async def _keep_all(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._insert, entries)
 
-    def _select(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(ledger).where(ledger.c.key.in_(keys))).mappings()
-            return {bytes(row["key"]): _entry(row) for row in rows}
+    def _find_stored(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        with self._reading.connect() as connection:
+            return self._select(connection, keys)
+
+    def _select(self, connection: sa.Connection, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        if self._on_server:
+            result = connection.exec_driver_sql(f"{_SELECT} WHERE key = ANY(%s)", (list(keys),))
+        else:
+            places = ",".join("?" * len(keys))
+            result = connection.exec_driver_sql(f"{_SELECT} WHERE key IN ({places})", tuple(keys))
+        rows = result.all()
+        texts = self._texts.texts(connection, (number for row in rows for number in references(row)))
+        entries = (entry_of(row, texts) for row in rows)
+        return {entry.key: entry for entry in entries}
 
     def _insert(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        created_at = self._now().isoformat(timespec="milliseconds")
+        created_at = int(self._now().timestamp() * 1000)
+        numbers = self._texts.numbers(self._engine, (text for entry in entries for text in shared_texts(entry)))
+        # In one order, so that no two writers wait for each other's keys.
+        rows = [row_of(entry, numbers, created_at) for entry in sorted(entries, key=lambda entry: entry.key)]
         with self._engine.begin() as connection:
-            rows = [{**_row(entry), "created_at": created_at} for entry in entries]
-            inserted = connection.exec_driver_sql(_INSERT, rows)
-            complete = inserted.rowcount == len(entries)
-        if complete:
-            return entries
-        # Another process was faster: its reply is the one that every replay will see, so it is ours too.
-        standing = self._select([entry.key for entry in entries])
+            if self._on_server:
+                take_turn(connection, TURN, shared=True)
+            # The driver takes the rows as they are, which halves what SQLAlchemy adds to each of them.
+            inserted = connection.exec_driver_sql(self._insert_statement, rows)
+            if inserted.rowcount == len(entries):
+                return entries
+            # Another process was faster: its reply is the one that every replay will see, so it is ours too.
+            standing = self._select(connection, [entry.key for entry in entries])
         return [standing[entry.key] for entry in entries]
 
 
 def _unusable(error: sa.exc.DatabaseError) -> StorageError:
-    return StorageError(f"The ledger cannot be used: {error.orig}. Free some space or unlock it.")
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    reply = entry.reply
-    usage = reply.usage if isinstance(reply, Completion) else Usage()
-    return {
-        "key": entry.key,
-        "project": entry.occasion.project,
-        "epoch": entry.occasion.epoch,
-        "endpoint": entry.model.endpoint,
-        "model": entry.model.model,
-        "prompt_digest": entry.prompt_digest,
-        "example_id": entry.example_id,
-        "repeat": entry.repeat,
-        "text": reply.text if isinstance(reply, Completion) else None,
-        "truncated": isinstance(reply, Completion) and reply.truncated,
-        "failure": reply.kind.value if isinstance(reply, Failure) else None,
-        "detail": reply.detail if isinstance(reply, Failure) else None,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "cost_usd": usage.cost_usd,
-        "latency_s": reply.latency_s,
-        "lost_attempts": reply.lost_attempts,
-    }
-
-
-def _entry(row: Any) -> Entry:
-    reply: Completion | Failure
-    if row["failure"] is None:
-        reply = Completion(
-            text=row["text"],
-            usage=Usage(
-                prompt_tokens=row["prompt_tokens"],
-                completion_tokens=row["completion_tokens"],
-                cached_tokens=row["cached_tokens"],
-                cost_usd=row["cost_usd"],
-            ),
-            truncated=row["truncated"],
-            latency_s=row["latency_s"],
-            lost_attempts=row["lost_attempts"],
-        )
-    else:
-        reply = Failure(
-            kind=FailureKind(row["failure"]),
-            detail=row["detail"],
-            latency_s=row["latency_s"],
-            lost_attempts=row["lost_attempts"],
-        )
-    return Entry(
-        key=bytes(row["key"]),
-        reply=reply,
-        occasion=Occasion(project=row["project"], epoch=row["epoch"]),
-        model=ModelIdentity(endpoint=row["endpoint"], model=row["model"]),
-        prompt_digest=row["prompt_digest"],
-        example_id=row["example_id"],
-        repeat=row["repeat"],
-        sequence=row["sequence"],
-    )
+    return StorageError(f"The ledger cannot be used: {in_one_line(error)}. Free some space or unlock it.")

@@ -212,6 +212,90 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As whet
     revoke_command(key_id)
 
 
+ledger = typer.Typer(
+    help=(
+        "Look into the ledger: every reply that was ever paid for.\n\n"
+        "Whatever is asked again is answered from it, free of charge, and a run that was interrupted resumes from it. "
+        "It is part of the database in WHET_HOME, or of the one that WHET_DATABASE_URL names."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.add_typer(ledger, name="ledger")
+
+LedgerModel = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="Only this model's replies, as whet ledger stats names it."),
+]
+
+
+@ledger.command("stats")
+def ledger_stats(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False
+) -> None:
+    """Show how many replies are kept, of which models, what they cost, and how much disk they take.
+
+    USD are what the replies cost when they were paid for; a + means that the price of some was not known, and that
+    they are not in the sum.
+    """
+    from service.cli.ledger import stats_command  # noqa: PLC0415
+
+    stats_command(as_json=as_json)
+
+
+@ledger.command("export")
+def export_ledger(
+    target: Annotated[str, typer.Argument(metavar="FILE|-", help="Where to; - is standard output.")],
+    *,
+    model: LedgerModel = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was kept at that time (UTC) or later.")
+    ] = None,
+) -> None:
+    """Write replies as JSON lines, the oldest first.
+
+    Each line has the reply (or the failure that the same question would meet again), the model, the prompt's digest
+    and the row's id, tokens, cost, latency and time. The questions themselves are not kept. For example:
+
+    \b
+      whet ledger export replies.jsonl --since 2026-01-31
+      whet ledger export - --model Qwen3-8B | gzip > replies.jsonl.gz
+    """
+    from service.cli.ledger import export_command  # noqa: PLC0415
+
+    export_command(target, model=model, since=since)
+
+
+@ledger.command("prune")
+def prune_ledger(
+    *,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Only what is older, in hours, days or weeks: 36h, 90d, 12w.")
+    ] = None,
+    epochs_only: Annotated[
+        bool, typer.Option("--epochs-only", help="Only replies of --fresh runs, which other runs never ask for.")
+    ] = False,
+    model: LedgerModel = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, only say what would go.")] = False,
+) -> None:
+    """Delete old replies and make room.
+
+    Without --yes it only says what would go, and what would have to be paid for again if somebody asked the same
+    again. Results, prompts and their evidence stay. Never deleted is what an unfinished job needs to resume; one that
+    failed or was cancelled counts as unfinished until it is older than AGE. A file gets smaller at once; PostgreSQL
+    keeps the room for new replies (VACUUM FULL gives it to the disk). For example:
+
+    \b
+      whet ledger prune --older-than 90d
+      whet ledger prune --older-than 90d --yes
+      whet ledger prune --epochs-only --model Qwen3-8B --yes
+    """
+    from service.cli.ledger import prune_command  # noqa: PLC0415
+
+    prune_command(older_than=older_than, epochs_only=epochs_only, model=model, yes=yes)
+
+
 def main() -> None:
     """The console script: runs a command and turns whet's mistakes into a message and an exit code."""
     from benchmarks.errors import BudgetError, EndpointError, WhetError  # noqa: PLC0415

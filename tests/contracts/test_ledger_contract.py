@@ -12,13 +12,18 @@ import pytest
 from benchmarks.ledger.database import open_database
 from benchmarks.ledger.memory import MemoryLedger
 from benchmarks.ledger.protocol import Entry, Ledger, Occasion
-from benchmarks.ledger.sql import SqlLedger, tables
+from benchmarks.ledger.server import open_server
+from benchmarks.ledger.sql import SqlLedger
+from benchmarks.ledger.tables import tables
 from benchmarks.models.protocol import Completion, Failure, FailureKind, ModelIdentity, Usage
 
 REPLIES: list[Completion | Failure] = [
     Completion(text="billing", usage=Usage(prompt_tokens=9, completion_tokens=3, cached_tokens=2, cost_usd=1e-6)),
     Completion(text="", usage=Usage(), truncated=True, latency_s=0.25, lost_attempts=2),
     Completion(text="{{text}} \x00 \u2028 東京 'quoted'\n", usage=Usage(cost_usd=None)),
+    Completion(text="a long reply, said again and again. " * 200, usage=Usage(completion_tokens=1800), latency_s=1 / 3),
+    Completion(text="".join(map(chr, range(0x100, 0x2000))), usage=Usage(cost_usd=0.1 + 0.2)),
+    Failure(kind=FailureKind.REJECTED, detail="\x00"),
     *(
         Failure(kind=kind, detail=f"no: {kind}", latency_s=0.5, lost_attempts=1)
         for kind in FailureKind
@@ -27,12 +32,15 @@ REPLIES: list[Completion | Failure] = [
 ]
 
 
-@pytest.fixture(params=["memory", "sql"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
     if request.param == "memory":
         yield MemoryLedger()
         return
-    engine = open_database(tmp_path / "whet.db", tables)
+    if request.param == "sqlite":
+        engine = open_database(tmp_path / "whet.db", tables)
+    else:
+        engine = open_server(request.getfixturevalue("database_url"), tables)
     ledger = SqlLedger(engine)
     yield ledger
     await ledger.close()

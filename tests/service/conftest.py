@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from service.home import Home, open_home
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(home_environment: dict[str, str]) -> Iterator[Home]:
     """A new home."""
-    opened = open_home({"WHET_HOME": str(tmp_path / "home")})
+    opened = open_home(home_environment)
     yield replace(opened, now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     opened.engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,8 @@ import sqlalchemy as sa
 
 from benchmarks.errors import StorageError
 from benchmarks.ledger.database import open_database
-from benchmarks.ledger.sql import ledger, tables
+from benchmarks.ledger.layout import LAYOUT
+from benchmarks.ledger.tables import tables
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NOBODY = 65534
@@ -46,7 +48,7 @@ def test_a_new_database_is_made_with_its_folder_and_tables(tmp_path: Path) -> No
     path = tmp_path / "new" / "home" / "whet.db"
     open_database(path, tables).dispose()
     engine = open_database(path, tables)
-    assert sa.inspect(engine).get_table_names() == [ledger.name]
+    assert set(sa.inspect(engine).get_table_names()) == set(tables.tables)
     engine.dispose()
 
 
@@ -99,12 +101,25 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert path.read_text() == "name,team\n" * 1000
 
 
+@pytest.mark.parametrize(("layout", "age"), [(LAYOUT - 1, "an older"), (LAYOUT + 1, "a newer")])
+def test_the_database_of_another_version_is_refused_and_left_alone(tmp_path: Path, layout: int, age: str) -> None:
+    path = tmp_path / "whet.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE ledger (sequence INTEGER PRIMARY KEY, key BLOB)")
+        database.execute(f"PRAGMA user_version = {layout}")
+    before = path.read_bytes()
+    message = refused(path)
+    assert f"made by {age} version of whet: its layout is {layout}, this version's is {LAYOUT}" in message
+    database.close()
+    assert path.read_bytes()[100:] == before[100:]
+
+
 def test_processes_that_come_to_a_new_home_at_once_all_find_the_database(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
         "from benchmarks.ledger.database import open_database\n"
-        "from benchmarks.ledger.sql import tables\n"
+        "from benchmarks.ledger.tables import tables\n"
         "sys.stdin.readline()\n"
         "open_database(Path(sys.argv[1]), tables)"
     )
