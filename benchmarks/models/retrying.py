@@ -7,10 +7,8 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from benchmarks.models.pace import MAX_RETRY_AFTER_S
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
-
-MAX_RETRY_AFTER_S = 120.0
-"""A longer Retry-After than this is cut, lest one reply header stalls a job for hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +43,7 @@ class Retrying:
         self._sleep = sleep
         self._has_answered = False
         self._withdrawals = 0
+        self._sleeping: set[asyncio.Future[None]] = set()
 
     @property
     def identity(self) -> ModelIdentity:
@@ -61,15 +60,23 @@ class Retrying:
             reply = await self.inner.complete(request)
             if isinstance(reply, Completion) or not reply.kind.transient:
                 self._has_answered = True
-                return replace(reply, lost_attempts=lost) if lost else reply
-            lost += reply.maybe_billed
+                return replace(reply, lost_attempts=lost + reply.lost_attempts) if lost else reply
+            lost += max(reply.lost_attempts, reply.maybe_billed)
             if reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply):
                 return replace(reply, lost_attempts=lost)
             longest = min(self._patience.longest_s, self._patience.first_s * 2 ** (attempt - 1))
             asked_for = min(reply.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
-            await self._sleep(max(asked_for, self._rng.uniform(0, longest)))
             if withdrawals != self._withdrawals:
                 raise asyncio.CancelledError
+            await self._wait(max(asked_for, self._rng.uniform(0, longest)))
+
+    async def _wait(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self._sleep(seconds))
+        self._sleeping.add(sleeping)
+        try:
+            await sleeping
+        finally:
+            self._sleeping.discard(sleeping)
 
     def _attempts(self, failure: Failure) -> int:
         connected = failure.kind is not FailureKind.CONNECTION or failure.maybe_billed
@@ -78,8 +85,10 @@ class Retrying:
         return self._patience.attempts
 
     async def withdraw(self) -> None:
-        """Lets no further attempt follow a wait."""
+        """Ends all waits; no further attempt follows them."""
         self._withdrawals += 1
+        for sleeping in self._sleeping:
+            sleeping.cancel()
         await self.inner.withdraw()
 
     async def close(self) -> None:

@@ -152,16 +152,22 @@ class PricesSection(_Section):
 
 
 class ModelSection(_Section):
-    """The task model. `identity` names the endpoint in the ledger when its address may change."""
+    """The task model. `identity` names the endpoint in the ledger when its address may change. At most
+    `max_concurrency` requests are under way at once; when the endpoint stops answering, the job waits for it for
+    `outage_s` seconds before it gives up. `hedge` allows paying for a second attempt where the first takes much longer
+    than others. `batch` sends an evaluation through OpenAI's Batch API."""
 
     name: str
     api_base: str | None = None
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     identity: str | None = None
     parameters: dict[str, ParameterValue] = {}
-    max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 16
+    max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    outage_s: Annotated[float, Field(ge=0)] = 600.0
+    hedge: bool = False
     prices: PricesSection | None = None
+    batch: bool = False
     special_tokens: list[str] | None = Field(default=None, min_length=1)
 
     @field_validator("api_base")
@@ -172,6 +178,15 @@ class ModelSection(_Section):
         if value is not None and "@" in value:
             raise ValueError("an address holds no user or key; name the variable that holds the key in api_key_env")
         return value
+
+    @model_validator(mode="after")
+    def _batches(self) -> ModelSection:
+        if self.batch and not self.name.startswith("openai/"):
+            raise ValueError(
+                f"batch: true needs a model of OpenAI's Batch API, named openai/<model>; '{self.name}' has none. Leave "
+                "batch out"
+            )
+        return self
 
     @field_validator("parameters", mode="before")
     @classmethod

@@ -116,6 +116,21 @@ def test_a_vllm_server_is_free_whatever_name_it_serves(name: str) -> None:
     assert price.cost_usd(1_000_000, 1_000_000) == 0
 
 
+def test_in_batches_both_listed_and_given_prices_are_halved() -> None:
+    listed = tariff_for(endpoint("openai/gpt-4o-mini", None, batch=True), CAPPED).price
+    assert listed is not None
+    assert listed.cost_usd(1_000_000, 1_000_000) == pytest.approx((0.15 + 0.6) / 2)
+    given = Price(prompt_usd_per_million=3.0, completion_usd_per_million=4.0)
+    halved = tariff_for(endpoint("openai/our-own", price=given, batch=True), CAPPED).price
+    assert halved == Price(prompt_usd_per_million=1.5, completion_usd_per_million=2.0)
+
+
+def test_replies_are_the_same_in_batches_and_one_by_one() -> None:
+    assert endpoint("openai/m", batch=True).model_identity == endpoint("openai/m").model_identity
+    openai = endpoint("openai/m", None, batch=True).model_identity
+    assert openai == endpoint("openai/m", "https://api.openai.com/v1/").model_identity
+
+
 def test_dollars_cannot_be_capped_without_a_price() -> None:
     with pytest.raises(TaskError, match=r"cap of 1 USD.*'openai/our-own'.*model\.prices.*or cap calls or tokens"):
         tariff_for(endpoint("openai/our-own"), CAPPED)

@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks.errors import AccessDenied
 from benchmarks.models.direct import Direct
+from benchmarks.models.pace import MAX_RETRY_AFTER_S
 from benchmarks.models.protocol import Completion, Failure, FailureKind, Message
-from benchmarks.models.retrying import MAX_RETRY_AFTER_S, Patience, Retrying
+from benchmarks.models.retrying import Patience, Retrying
 from benchmarks.models.scripted import Script, Scripted
 from tests.benchmarks.models.parts import FREE, IDENTITY, ask, echo, failure, in_turn, settle
 from tests.endpoints.faults import Fault, FaultKind
