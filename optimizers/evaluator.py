@@ -16,15 +16,15 @@ from benchmarks.budget import Amount, Budget, Charge
 from benchmarks.datasets.records import Example
 from benchmarks.digests import digest
 from benchmarks.errors import EndpointDown, EndpointError, StorageError
-from benchmarks.evaluation.rollout import FORMAT, REFUSALS, TRUNCATED, Rollout, request_for
-from benchmarks.evaluation.run import Assignment, run
+from benchmarks.evaluation.rollout import REFUSALS, Rollout, request_for
+from benchmarks.evaluation.run import MOST_AT_ONCE, Assignment, run
 from benchmarks.metrics.protocol import Metric
+from benchmarks.models.deadline import grace_of, withdraw_within
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import FailureKind, LanguageModel
-from benchmarks.models.recorded import GRACE_S
 from benchmarks.prompts.prompt import Prompt
 from optimizers.journal import Journal
-from optimizers.progress import Advanced, Observer, silent
+from optimizers.progress import Observer, Tally, silent, unknown_level
 
 MOST_MISSING_IN_A_BLOCK = 0.5
 """A block with a larger share of missing rows says something about the endpoint, nothing about prompts."""
@@ -41,7 +41,7 @@ class Evaluator:
 
     `rollouts` maps (prompt digest, example id, repeat) to the rollout. `elapsed_s` is the time the job has taken up
     to the end of its last block, interruptions not counted. `reserve_s` is what blocks must leave of the seconds cap;
-    `out_of_time` says that a block met that limit.
+    `out_of_time` says that a block met that limit. `tally` counts them for whoever watches.
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class Evaluator:
         tariff: Tariff,
         journal: Journal,
         observer: Observer = silent,
+        level: Callable[[], int | None] = unknown_level,
+        at_once: int = MOST_AT_ONCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.metric = metric
@@ -64,13 +66,13 @@ class Evaluator:
         self._model = model
         self._tariff = tariff
         self._journal = journal
-        self._observer = observer
+        self._at_once = at_once
+        self.tally = Tally(budget, observer, level=level, clock=clock)
         self._clock = clock
         self._since = clock()
         self._blocks = 0
         self._sizes_matter = budget.caps.tokens is not None or budget.caps.usd is not None
         self._tokens_per_bound = 0.0
-        self._done: Counter[str] = Counter()
 
     def rollout(self, prompt: Prompt, example: Example) -> Rollout | None:
         """The first rollout of `prompt` on `example`, if there was one."""
@@ -134,9 +136,12 @@ class Evaluator:
         try:
             async with asyncio.timeout(None if settled else self._seconds_left()):
                 await asyncio.sleep(0)  # Where no time is left at all, nothing may leave.
-                results = await run(asked, model=self._model, metric=self.metric, on_rollout=self._advance)
+                results = await run(
+                    asked, model=self._model, metric=self.metric, on_rollout=self.tally.count, at_once=self._at_once
+                )
         except TimeoutError:
-            await self._model.withdraw()
+            # Requests under way at the deadline are waited for until the cap is reached, and then given up.
+            await withdraw_within(self._model, self._cap_s() - self._now())
             charged = _difference(self.budget.spent, before)
             fact = {"out_of_time": True, "charge": charged, "elapsed_s": self._now()}
             self._journal.record(point, fact)
@@ -185,7 +190,7 @@ class Evaluator:
             request = request_for(assignment.prompt, assignment.example, assignment.repeat)
             for _ in range(lost_attempts):
                 self.budget.charge(self._tariff.lost(request))
-            self._advance(rollout)
+            self.tally.count(rollout)
 
     def _learn(self, asked: Sequence[Assignment], results: Sequence[Rollout]) -> None:
         if not self._sizes_matter:
@@ -209,33 +214,22 @@ class Evaluator:
         if results and not self.rollouts and all(r.problem in REFUSALS for r in results):
             raise EndpointError(f"The endpoint refuses every request. The last refusal: {results[-1].detail}")
 
-    def _advance(self, rollout: Rollout) -> None:
-        self._done["calls"] += 1
-        self._done["missing"] += rollout.missing
-        self._done["format"] += rollout.problem in (FORMAT, TRUNCATED)
-        self._observer(
-            Advanced(
-                calls_done=self._done["calls"],
-                missing=self._done["missing"],
-                format_failures=self._done["format"],
-                spent=self.budget.spent,
-            )
-        )
-
     def _now(self) -> float:
         return self.elapsed_s + self._clock() - self._since
 
     def _seconds_left(self) -> float | None:
-        cap = self.budget.caps.seconds
-        if cap is None:
-            return None
-        # Requests under way at the deadline are still waited for: that time counts, too.
-        grace_s = min(GRACE_S, cap / 10)
-        return max(0.0, cap - grace_s - self.reserve_s - self._now())
+        cap_s = self.budget.caps.seconds
+        return None if cap_s is None else max(0.0, self._cap_s() - grace_of(cap_s) - self._now())
+
+    def _cap_s(self) -> float:
+        """What the seconds cap leaves to blocks."""
+        return (self.budget.caps.seconds or 0.0) - self.reserve_s
 
     def _restore_time(self, fact: Mapping[str, Any]) -> None:
         self.elapsed_s = fact["elapsed_s"]
         self._since = self._clock()
+        self.tally.resume_at(self.elapsed_s)
+        self.tally.report()
 
 
 def _cell(assignment: Assignment) -> Cell:
@@ -249,5 +243,6 @@ def _difference(after: Charge, before: Charge) -> dict[str, Any]:
         "ledger_hits": after.ledger_hits - before.ledger_hits,
         "prompt_tokens": after.prompt_tokens - before.prompt_tokens,
         "completion_tokens": after.completion_tokens - before.completion_tokens,
+        "cached_tokens": after.cached_tokens - before.cached_tokens,
         "cost_usd": (after.cost_usd or 0.0) - (before.cost_usd or 0.0) if known else None,
     }

@@ -162,7 +162,8 @@ class _Search:
         """Baseline and a few very different prompts on the first rows."""
         probes = self.newcomers[: self.plan.probes]
         rows = self.order[: self.plan.headroom_rows]
-        self._enter("headroom", len(rows) * (1 + len(probes)) + self.plan.repeat_calls)
+        planned = len(rows) * (1 + len(probes)) + self.plan.repeat_calls
+        self._enter("headroom", planned, later=self.plan.calls - planned)
         found = await look(self.baseline, probes, rows, self.problem.repeats, self.evaluator)
         self._note([self.baseline, *probes])
         if found is not None:
@@ -185,7 +186,7 @@ class _Search:
     async def cohorts(self) -> list[Candidate]:
         """Races one cohort after the other. The best survivors so far meet the newcomers of the next cohort; all
         survivors are returned, the best first."""
-        self._enter("search", self._calls_left())
+        self._enter("search", self._calls_left(), later=self.plan.proof_calls)
         survivors = [self.baseline]
         for number, size in enumerate(self.plan.cohorts):
             newcomers = self.newcomers if number == 0 else self.study.next_cohort(size)
@@ -227,7 +228,7 @@ class _Search:
         best does not beat it on the rows that both have."""
         best = list(survivors[:FINALISTS])
         fresh = len(self.evaluator.new(self._block(best, len(self.order))))
-        self._enter("finalists", min(fresh, self._calls_left()))
+        self._enter("finalists", min(fresh, self._calls_left()), later=self.plan.proof_calls)
         rows = bisect_left(range(1, len(self.order) + 1), True, key=lambda n: not self._payable(best, n))
         if rows and not self.evaluator.out_of_time:
             await self.evaluator.block(self._block(best, rows))
@@ -245,7 +246,7 @@ class _Search:
         self.budget.hold(Amount())
         self.evaluator.reserve_s = 0.0
         self.evaluator.out_of_time = False
-        self._enter("proof", len(self.proof_rows) * (1 if winner is self.baseline else 2))
+        self._enter("proof", len(self.proof_rows) * (1 if winner is self.baseline else 2), later=0)
         return await prove(
             winner,
             self.baseline,
@@ -279,9 +280,11 @@ class _Search:
         block = self._block(candidates, rows)
         return len(self.evaluator.new(block)) <= self._calls_left() and self.evaluator.affords(block)
 
-    def _enter(self, phase: str, calls_planned: int) -> None:
+    def _enter(self, phase: str, calls_planned: int, *, later: int) -> None:
+        """Begins a phase of at most `calls_planned` calls, after which at most `later` follow."""
         self.budget.phase = phase
         self.observer(PhaseStarted(phase=phase, calls_planned=calls_planned))
+        self.evaluator.tally.expect(calls_planned + later)
 
     def _note(self, candidates: Sequence[Candidate]) -> None:
         for candidate in candidates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.datasets.records import Split
@@ -16,13 +16,19 @@ from benchmarks.evidence.compare import Arm, summarise
 from benchmarks.evidence.intervals import mean_interval
 from benchmarks.ledger.protocol import Occasion
 from benchmarks.ledger.sql import SqlLedger
-from benchmarks.models.protocol import FailureKind
+from benchmarks.metrics.protocol import Metric
+from benchmarks.models.deadline import grace_of, withdraw_within
+from benchmarks.models.paced import nobody
+from benchmarks.models.protocol import FailureKind, LanguageModel
+from benchmarks.models.vllm_metrics import prefix_cache, share_since
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task, check_variables
+from optimizers.progress import Notice, Observer, PhaseStarted, Tally, silent
+from service.batches import batched
 from service.connection import caps_of, connected, endpoint_of
 from service.home import Home
 from service.journal import SqlLooks
-from service.result import interval_json, model_json, per_1000_requests
+from service.result import cached_json, interval_json, model_json, per_1000_requests
 
 
 async def run_evaluation(
@@ -32,12 +38,15 @@ async def run_evaluation(
     home: Home,
     *,
     environment: Mapping[str, str],
-    on_rollout: Callable[[Rollout], None] = lambda _: None,
+    observer: Observer = silent,
+    on_left: Callable[[str], None] = nobody,
 ) -> dict[str, Any]:
     """The score of `prompt` on `split` of `task`, as JSON values.
 
-    Replies that the ledger holds are not paid for again. An evaluation on test is logged as a look at it. Raises
-    BudgetError before anything is spent if the task's cap is smaller than the split.
+    Replies that the ledger holds are not paid for again. If the model is asked in batches and the evaluation ends
+    early, `on_left` is told, in words, which batches go on at the provider. An evaluation on test is logged as a look
+    at it. Raises BudgetError before anything is spent if the task's cap is smaller than the split, and when the seconds
+    cap is reached before all rows are done.
     """
     check_variables(prompt.variables, task.signature, "the prompt")
     examples = task.dataset.split(split)
@@ -48,29 +57,51 @@ async def run_evaluation(
             f"least --budget-calls {len(examples)}."
         )
     endpoint = endpoint_of(task.spec.model)
+
+    def on_notice(message: str) -> None:
+        observer(Notice(message=message))
+
     ledger = SqlLedger(home.engine, home.now)
     try:
-        async with connected(
-            endpoint,
-            caps=caps,
-            ledger=ledger,
-            occasion=Occasion(),
-            mark=await ledger.mark(),
-            seed=task.spec.seed,
-            environment=environment,
-        ) as connection:
-            async with asyncio.timeout(caps.seconds):
-                rollouts = await run(
-                    [Assignment(prompt=prompt, example=example) for example in examples],
-                    model=connection.model,
-                    metric=task.metric,
-                    on_rollout=on_rollout,
-                )
-    except TimeoutError:
-        raise BudgetError(
-            f"{caps.seconds:g} s were not enough for {len(examples)} rows. The replies that came are kept: run the "
-            "same command again, or raise budget.seconds."
-        ) from None
+        mark = await ledger.mark()
+        cache = await prefix_cache(endpoint)
+        connecting = (
+            batched(
+                endpoint,
+                run=_name(task, prompt, split),
+                caps=caps,
+                ledger=ledger,
+                mark=mark,
+                home=home,
+                environment=environment,
+                on_notice=on_notice,
+                on_left=on_left,
+            )
+            if endpoint.batch
+            else connected(
+                endpoint,
+                caps=caps,
+                ledger=ledger,
+                occasion=Occasion(),
+                mark=mark,
+                seed=task.spec.seed,
+                environment=environment,
+                on_notice=on_notice,
+            )
+        )
+        async with connecting as connection:
+            tally = Tally(connection.budget, observer, level=lambda: connection.level)
+            observer(PhaseStarted(phase=split.value, calls_planned=len(examples)))
+            tally.expect(len(examples))
+            rollouts = await run_within(
+                caps.seconds,
+                [Assignment(prompt=prompt, example=example) for example in examples],
+                model=connection.model,
+                metric=task.metric,
+                tally=tally,
+                at_once=connection.at_once,
+            )
+            tally.report()
     finally:
         await ledger.close()
     done = [(example, rollout) for example, rollout in zip(examples, rollouts, strict=True) if not rollout.missing]
@@ -108,8 +139,47 @@ async def run_evaluation(
         "problems": dict(sorted(Counter(r.problem for r in rollouts if r.problem).items())),
         "look": look,
         "per_1000_requests": per_1000_requests([rollout for _, rollout in done]),
-        "spent": {"calls": spent.calls, "ledger_hits": spent.ledger_hits, "usd": spent.cost_usd},
+        "spent": {
+            "calls": spent.calls,
+            "ledger_hits": spent.ledger_hits,
+            "prompt_tokens": spent.prompt_tokens,
+            "completion_tokens": spent.completion_tokens,
+            **cached_json(spent, await share_since(cache, endpoint)),
+            "usd": spent.cost_usd,
+        },
     }
+
+
+def _name(task: Task, prompt: Prompt, split: Split) -> str:
+    """What is evaluated, on which budget: the same again is the same evaluation."""
+    model, budget = endpoint_of(task.spec.model).model_identity, task.spec.budget
+    evaluated = [task.name, prompt.digest, split.value, task.dataset.digest, model.endpoint, model.model]
+    return digest([*evaluated, budget.calls, budget.tokens, budget.usd])
+
+
+async def run_within(
+    cap_s: float | None,
+    assignments: Sequence[Assignment],
+    *,
+    model: LanguageModel,
+    metric: Metric,
+    tally: Tally,
+    at_once: int,
+) -> list[Rollout]:
+    """The rollouts of `assignments`. Raises BudgetError once `cap_s` seconds have passed and they are not all done; by
+    then replies under way are kept or given up."""
+    if cap_s is None:
+        return await run(assignments, model=model, metric=metric, on_rollout=tally.count, at_once=at_once)
+    grace_s = grace_of(cap_s)
+    try:
+        async with asyncio.timeout(cap_s - grace_s):
+            return await run(assignments, model=model, metric=metric, on_rollout=tally.count, at_once=at_once)
+    except TimeoutError:
+        await withdraw_within(model, grace_s)
+        raise BudgetError(
+            f"{cap_s:g} s were not enough for {len(assignments)} rows. The replies that came are kept: run the same "
+            "command again, or raise budget.seconds."
+        ) from None
 
 
 def _slices(task: Task, rows: list[tuple[Mapping[str, str], float]]) -> list[dict[str, Any]]:

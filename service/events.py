@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,13 +55,21 @@ class EventLog:
             case Advanced():
                 self._progress |= {
                     "calls_done": event.calls_done,
+                    "calls_planned": event.calls_planned,
+                    "rate_per_s": _rounded(event.rate_per_s),
+                    "eta_s": _rounded(event.eta_s),
+                    "seconds": round(event.elapsed_s, 1),
+                    "concurrency": event.concurrency,
                     "missing": event.missing,
                     "format_failures": event.format_failures,
+                    "cached_tokens": event.spent.cached_tokens,
+                    "caps": asdict(event.caps),
                     "spent": {
                         "calls": event.spent.calls,
                         "ledger_hits": event.spent.ledger_hits,
                         "prompt_tokens": event.spent.prompt_tokens,
                         "completion_tokens": event.spent.completion_tokens,
+                        "cached_tokens": event.spent.cached_tokens,
                         "usd": event.spent.cost_usd,
                     },
                 }
@@ -113,6 +121,10 @@ class EventLog:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             self.flush()
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def append(

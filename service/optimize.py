@@ -7,32 +7,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.budget import Amount
+from benchmarks.budget import Charge
 from benchmarks.errors import WhetError
-from benchmarks.evaluation.rollout import request_for
 from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.ledger.protocol import Ledger, Occasion
 from benchmarks.ledger.sql import SqlLedger
 from benchmarks.models.connect import tariff_for
 from benchmarks.models.protocol import ModelIdentity
+from benchmarks.models.tokens import token_counter
+from benchmarks.models.vllm_metrics import prefix_cache, share_since
 from benchmarks.tasks.task import Task
 from optimizers.evaluator import Evaluator
 from optimizers.optimization import PROMOTE, Outcome, Problem, optimize
 from optimizers.plan import Plan, make_plan
 from optimizers.problem import make_problem
 from optimizers.progress import Event, Notice, Observer, silent
-from optimizers.study import Study
+from optimizers.rehearsal import rehearse
 from service.connection import caps_of, connected, endpoint_of
+from service.endpoints import UnusableModel
 from service.events import EventLog
 from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs, job_identity
 from service.journal import SqlJournal, SqlLooks
 from service.registry import Registry
 from service.result import TOY, evidence_json, result_json
-
-SAMPLE = 16
-TEMPLATE_TOKENS = 8
-"""What a chat template adds to a prompt, about."""
 
 Announce = Callable[[Job, Plan | None], None]
 
@@ -66,11 +64,14 @@ async def run_optimization(
         if job.status == SUCCEEDED and job.result is not None:
             announce(job, None)
             return dict(job.result)
+        ledger = SqlLedger(home.engine, home.now)
         try:
-            return await run_job(job, task, home, settings, observer=observer, announce=announce)
+            return await run_job(job, task, home, ledger, settings, observer=observer, announce=announce)
         except (asyncio.CancelledError, KeyboardInterrupt):
             Jobs(home).conclude(job.id, CANCELLED)
             raise
+        finally:
+            await ledger.close()
 
 
 def find_job(task: Task, home: Home, *, fresh: bool) -> Job:
@@ -83,17 +84,19 @@ async def run_job(
     job: Job,
     task: Task,
     home: Home,
+    ledger: Ledger,
     settings: Settings,
     *,
     observer: Observer = silent,
     announce: Announce = _nobody,
 ) -> dict[str, Any]:
     """The result of `job`, which is run from its start, or from where it stopped. The caller holds the job's lock.
+    Jobs that share a ledger wait for each other's replies to the same questions.
 
     An error is written down as the job's status and raised again. After a cancellation the caller says where the job
     stands.
     """
-    jobs, ledger = Jobs(home), SqlLedger(home.engine, home.now)
+    jobs = Jobs(home)
     try:
         endpoint = endpoint_of(task.spec.model)
         problem, plan, notices = prepare(task, endpoint.model_identity, job.epoch, settings)
@@ -116,12 +119,16 @@ async def run_job(
     except WhetError as error:
         jobs.conclude(job.id, FAILED, error=str(error))
         raise
-    finally:
-        await ledger.close()
 
 
 def prepare(task: Task, model: ModelIdentity, epoch: str, settings: Settings) -> tuple[Problem, Plan, list[str]]:
-    """The problem to solve and the plan for the budget, with notices. Raises BudgetError if it is too small."""
+    """The problem to solve and the plan for the budget, with notices. Raises BudgetError if it is too small, and
+    UnusableModel if the model is asked in batches."""
+    if task.spec.model is not None and task.spec.model.batch:
+        raise UnusableModel(
+            "This model is asked in batches (model.batch: true). A search decides after every block of calls, and a "
+            "batch may take 24 h. Optimize with a model without batch; `whet evaluate` may use this one."
+        )
     problem, notices = make_problem(
         task,
         occasion=f"{model.endpoint} {model.model} {epoch}",
@@ -153,6 +160,7 @@ class _Run:
     async def result(self, problem: Problem, plan: Plan) -> dict[str, Any]:
         journal = SqlJournal(self.home, self.job.id)
         endpoint = endpoint_of(self.task.spec.model)
+        cache = await prefix_cache(endpoint)
         async with connected(
             endpoint,
             caps=caps_of(self.task.spec.budget),
@@ -161,6 +169,7 @@ class _Run:
             mark=self.job.ledger_mark or 0,
             seed=problem.seed,
             environment=self.settings.environment,
+            on_notice=lambda message: self.observer(Notice(message=message)),
         ) as connection:
             evaluator = Evaluator(
                 model=connection.model,
@@ -169,6 +178,8 @@ class _Run:
                 tariff=connection.tariff,
                 journal=journal,
                 observer=self.observer,
+                level=lambda: connection.level,
+                at_once=connection.at_once,
             )
             outcome = await optimize(
                 problem,
@@ -189,6 +200,7 @@ class _Run:
             seed=problem.seed,
             budget=connection.budget,
             seconds=evaluator.elapsed_s,
+            server_cached_share=await share_since(cache, endpoint),
             winner_version=winner_version,
             baseline_version=baseline_version,
             problems=dict(sorted(evaluator.problems().items())),
@@ -212,34 +224,40 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What a run would spend at most, and the smallest difference that its proof could show.
+    """What a run would spend, and the smallest difference that its proof could show.
 
-    `typical` is the expected spending in tokens and dollars (None without a price), with prompt tokens taken for four
-    bytes each.
+    `by_phase` is what a rehearsal spent in each phase, `cost_usd` of a charge is None where the price is unknown.
+    `fewest_tokens` and `most_tokens` are those of the cheapest and of the dearest of several rehearsals: how long the
+    prompts are that win, nobody knows beforehand.
     """
 
     plan: Plan
-    typical: Amount
-    priced: bool
+    by_phase: Mapping[str, Charge]
+    fewest_tokens: int
+    most_tokens: int
     smallest_difference: float
+
+    @property
+    def spent(self) -> Charge:
+        """What all phases together spend."""
+        return sum(self.by_phase.values(), Charge())
 
 
 def forecast(task: Task, settings: Settings) -> Forecast:
-    """What optimizing `task` would spend; nothing is called, and nothing is written."""
+    """What optimizing `task` would spend; nothing is called, and nothing is written.
+
+    Raises BudgetError, as the run would, if the calls, tokens or dollars do not pay for a first comparison. Not to be
+    called where an event loop runs.
+    """
     endpoint = endpoint_of(task.spec.model)
     problem, plan, _ = prepare(task, endpoint.model_identity, "", settings)
-    tariff = tariff_for(endpoint, caps_of(task.spec.budget))
-    study = Study(problem.space, problem.baseline, problem.seed)
-    prompts = [problem.baseline, *(candidate.prompt for candidate in study.first_cohort(SAMPLE))]
-    rows = problem.validation[:SAMPLE]
-    requests = [request_for(prompt, row) for prompt in prompts for row in rows]
-    prompt_bytes = sum(len(m.content.encode()) for request in requests for m in request.messages)
-    prompt_tokens = plan.calls * (prompt_bytes / 4 / len(requests) + TEMPLATE_TOKENS)
-    completion_tokens = plan.calls * (sum(len(row.answer.encode()) for row in rows) / 4 / len(rows) + 2)
-    usd = tariff.price.cost_usd(int(prompt_tokens), int(completion_tokens)) if tariff.price else 0.0
+    caps = caps_of(task.spec.budget)
+    tariff = tariff_for(endpoint, caps)
+    rehearsed = asyncio.run(rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint)))
     return Forecast(
         plan=plan,
-        typical=Amount(plan.calls, int(prompt_tokens + completion_tokens), usd),
-        priced=tariff.price is not None,
+        by_phase=rehearsed.by_phase,
+        fewest_tokens=rehearsed.fewest_tokens,
+        most_tokens=rehearsed.most_tokens,
         smallest_difference=smallest_detectable_difference(plan.proof_rows),
     )

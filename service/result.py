@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.budget import Budget
+from benchmarks.budget import Budget, Charge
 from benchmarks.evaluation.rollout import Rollout
 from benchmarks.evidence.records import Interval, PairedDifference
 from benchmarks.models.connect import Endpoint
@@ -32,6 +32,7 @@ def result_json(
     seed: int,
     budget: Budget,
     seconds: float,
+    server_cached_share: float | None = None,
     winner_version: int | None,
     baseline_version: int,
     problems: dict[str, int],
@@ -50,7 +51,7 @@ def result_json(
         "evidence": evidence_json(outcome.proof),
         "headroom": _headroom(outcome.headroom),
         "placing": _placing(outcome.placing),
-        "spent": spent_json(budget, seconds),
+        "spent": spent_json(budget, seconds, server_cached_share),
         "trials": outcome.trials,
         "problems": problems,
     }
@@ -125,17 +126,28 @@ def per_1000_requests(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
     }
 
 
-def spent_json(budget: Budget, seconds: float) -> dict[str, Any]:
-    """What was spent; `usd` is None where the price is unknown, `by_phase` counts calls."""
-    spent = budget.spent
+def spent_json(budget: Budget, seconds: float, server_cached_share: float | None = None) -> dict[str, Any]:
+    """What was spent; `usd` is None where the price is unknown, `by_phase` counts calls, and see `cached_json`."""
+    spent, by_phase = budget.spent, budget.by_phase
     return {
         "calls": spent.calls,
         "ledger_hits": spent.ledger_hits,
         "prompt_tokens": spent.prompt_tokens,
         "completion_tokens": spent.completion_tokens,
+        **cached_json(spent, server_cached_share),
         "usd": spent.cost_usd,
         "seconds": round(seconds, 3),
-        "by_phase": {phase: budget.by_phase[phase].calls for phase in PHASES},
+        "by_phase": {phase: by_phase[phase].calls if phase in by_phase else 0 for phase in PHASES},
+    }
+
+
+def cached_json(spent: Charge, server_cached_share: float | None) -> dict[str, Any]:
+    """What the endpoint had in its cache: tokens and their share of the prompt tokens, by its replies (None where they
+    tell of none), and, for such a vLLM server, the share that it found for all its clients meanwhile."""
+    return {
+        "cached_tokens": spent.cached_tokens,
+        "cached_share": spent.cached_share,
+        "server_cached_share": None if spent.cached_tokens else server_cached_share,
     }
 
 

@@ -29,6 +29,14 @@ class Price:
     prompt_usd_per_million: float
     completion_usd_per_million: float
 
+    @property
+    def halved(self) -> Price:
+        """What the same takes in a batch."""
+        return Price(
+            prompt_usd_per_million=self.prompt_usd_per_million / 2,
+            completion_usd_per_million=self.completion_usd_per_million / 2,
+        )
+
     def cost_usd(self, prompt_tokens: int, completion_tokens: int) -> float:
         """What a call costs."""
         return (
@@ -78,7 +86,9 @@ class Tariff:
         Byte-level tokenizers make at most one token of a byte, so the bytes of the messages, with room for the chat
         template, bound the prompt.
         """
-        prompt = _BYTES_OVERHEAD + sum(len(m.content.encode()) + _BYTES_PER_MESSAGE for m in request.messages)
+        prompt = _BYTES_OVERHEAD
+        for message in request.messages:
+            prompt += len(message.content.encode()) + _BYTES_PER_MESSAGE
         completion = max_tokens(request.parameters)
         cost = self.price.cost_usd(prompt, completion) if self.price else 0.0
         return Amount(1, prompt + completion, cost)
@@ -105,6 +115,7 @@ class Tariff:
                 calls=1,
                 prompt_tokens=usage.prompt_tokens,
                 completion_tokens=usage.completion_tokens,
+                cached_tokens=usage.cached_tokens,
                 cost_usd=usage.cost_usd,
             )
         if reply.maybe_billed or reply.kind is FailureKind.CONTENT_FILTER:

@@ -53,25 +53,39 @@ class Optimizations(BaseModel):
 
 
 class ForecastReply(BaseModel):
-    """What an optimization would spend at most (calls) and typically (tokens, USD; null where the price is unknown),
-    and the smallest true gain that its proof would show in four runs of five."""
+    """What an optimization would spend at most (`calls`) and is expected to (`expected_calls`, tokens, USD; null where
+    the price is unknown), and the smallest true gain that its proof would show in four runs of five. `fewest_tokens`
+    and `most_tokens` span what several rehearsals took: it depends on which prompts win."""
 
     calls: int
+    expected_calls: int
+    calls_by_phase: dict[str, int]
     proof_rows: int
     candidates: int
     tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    fewest_tokens: int
+    most_tokens: int
     usd: float | None
     smallest_detectable_difference: float
 
     @staticmethod
     def of(forecast: Forecast) -> ForecastReply:
         """The forecast as the API shows it."""
+        spent = forecast.spent
         return ForecastReply(
             calls=forecast.plan.calls,
+            expected_calls=spent.calls,
+            calls_by_phase={phase: charge.calls for phase, charge in forecast.by_phase.items()},
             proof_rows=forecast.plan.proof_rows,
             candidates=sum(forecast.plan.cohorts),
-            tokens=forecast.typical.tokens,
-            usd=forecast.typical.usd if forecast.priced else None,
+            tokens=spent.amount.tokens,
+            prompt_tokens=spent.prompt_tokens,
+            completion_tokens=spent.completion_tokens,
+            fewest_tokens=forecast.fewest_tokens,
+            most_tokens=forecast.most_tokens,
+            usd=spent.cost_usd,
             smallest_detectable_difference=forecast.smallest_difference,
         )
 

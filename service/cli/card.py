@@ -137,8 +137,17 @@ def _spent(result: Mapping[str, Any]) -> str:
     hits = f" and {spent['ledger_hits']} free replies from the ledger" if spent["ledger_hits"] else ""
     return (
         f"Spent {spent['calls']} calls ({phases}){hits}; {spent['prompt_tokens']} + {spent['completion_tokens']} "
-        f"tokens; {usd}; {spent['seconds']:.1f} s; {result['trials']} prompts tried."
+        f"tokens{_cached(spent)}; {usd}; {spent['seconds']:.1f} s; {result['trials']} prompts tried."
     )
+
+
+def _cached(spent: Mapping[str, Any]) -> str:
+    """What the endpoint did not have to compute anew, if it says so. Results of earlier versions do not."""
+    if spent.get("cached_share") is not None:
+        return f", {spent['cached_share']:.0%} of the prompt tokens from the endpoint's cache"
+    if spent.get("server_cached_share") is not None:
+        return f", {spent['server_cached_share']:.0%} of all its clients' prompt tokens from the server's cache"
+    return ""
 
 
 def _usd(cost: float | None) -> str:
@@ -163,14 +172,17 @@ def _pairs(parameters: Mapping[str, Any]) -> str:
 
 def print_forecast(console: Console, forecast: Forecast) -> None:
     """What `--dry-run` says."""
-    plan, typical = forecast.plan, forecast.typical
+    plan, spent = forecast.plan, forecast.spent
     candidates = sum(plan.cohorts)
-    usd = _usd(typical.usd if forecast.priced else None)
+    span = ""
+    if forecast.fewest_tokens < forecast.most_tokens:
+        tokens = f"{forecast.fewest_tokens} to {forecast.most_tokens}"
+        span = f"; it may be {tokens}, by how long the prompts are that win"
     console.print(
         Text(
             f"At most {plan.calls} calls: search {plan.search_calls + plan.repeat_calls} (about {candidates} prompts "
             f"besides yours), proof {plan.proof_calls} ({plan.proof_rows} test rows, two calls each).\n"
-            f"About {typical.tokens} tokens, {usd}.\n"
+            f"About {spent.amount.tokens} tokens, {_usd(spent.cost_usd)}, in {spent.calls} calls{span}.\n"
             f"With {plan.proof_rows} test rows, a true gain of {forecast.smallest_difference:.3f} is proven in four "
             "runs of five; a smaller one is likely to be missed. Nothing was called."
         ),
@@ -208,4 +220,7 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
     if result["look"] is not None:
         console.print(Text(f"This is look {result['look']} at this test split; each one raises the bar for a proof."))
     spent = result["spent"]
-    console.print(Text(f"Spent {spent['calls']} calls; {spent['ledger_hits']} free replies from the ledger."))
+    console.print(
+        Text(f"Spent {spent['calls']} calls{_cached(spent)}; {spent['ledger_hits']} free replies from the ledger."),
+        soft_wrap=True,
+    )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.progress import Progress
+from rich.text import Text
 
 from benchmarks.datasets.records import Split
 from benchmarks.errors import TaskError
-from benchmarks.evaluation.rollout import Rollout
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task
+from optimizers.progress import silent
 from service.cli.card import print_evaluation, print_findings
+from service.cli.progress import ProgressDisplay
 from service.cli.session import (
     check_json_target,
     consoles,
@@ -49,16 +51,17 @@ def evaluate_command(
     print_findings(errors, task.report)
     home = open_home(environment())
     prompt = find_prompt(reference, task, home)
-    interrupted = f"Interrupted. What was paid for is kept in {home.folder}; the same command goes on."
-    live = show_progress and errors.is_terminal
+    interrupted = f"Interrupted. What was paid for is kept in {home.place}; the same command goes on."
 
-    with interruption(interrupted), Progress(console=errors, disable=not live, transient=True) as progress:
-        bar = progress.add_task(f"{split} rows", total=len(task.dataset.split(split)))
+    with interruption(interrupted), ExitStack() as stack:
+        observer = stack.enter_context(ProgressDisplay(errors)) if show_progress else silent
 
-        def advance(_rollout: Rollout) -> None:
-            progress.advance(bar)
+        def on_left(message: str) -> None:
+            errors.print(Text(message), soft_wrap=True)
 
-        result = run_to_end(run_evaluation(task, prompt, split, home, environment=environment(), on_rollout=advance))
+        result = run_to_end(
+            run_evaluation(task, prompt, split, home, environment=environment(), observer=observer, on_left=on_left)
+        )
     print_evaluation(output, result)
     write_json(result, json_to)
 

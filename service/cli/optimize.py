@@ -46,7 +46,7 @@ def optimize_command(
         print_forecast(output, forecast(task, settings))
         return
     home = open_home(settings.environment)
-    interrupted = f"Interrupted. What was paid for is kept in {home.folder}; to resume, run: {resume_command()}"
+    interrupted = f"Interrupted. What was paid for is kept in {home.place}; to resume, run: {resume_command()}"
 
     with interruption(interrupted), ExitStack() as stack:
         observer: list[Observer] = [silent]
@@ -55,13 +55,13 @@ def optimize_command(
             if plan is None:
                 errors.print(f"[dim]{job.id} is finished; this is its result. --fresh asks everything anew.")
             elif job.status == RUNNING and show_progress:
-                observer[0] = stack.enter_context(ProgressDisplay(errors, plan.calls))
+                observer[0] = stack.enter_context(ProgressDisplay(errors))
 
         def observe(event: Event) -> None:
             observer[0](event)
 
         result = run_to_end(run_optimization(task, home, settings, observer=observe, announce=announce))
-    print_card(output, result, where=str(home.folder))
+    print_card(output, result, where=home.place)
     write_json(result, json_to)
 
 

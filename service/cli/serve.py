@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from benchmarks.errors import InputError
+from service import loop
 from service.api.security import is_loopback
 from service.cli.session import environment
 from service.endpoints import read_endpoints
@@ -55,9 +56,10 @@ def serve_command(host: str, port: int, *, hosts: Sequence[str], jobs: int) -> N
         raise InputError(f"Cannot listen on {host}, port {port}: {why}. Choose another port with --port.") from None
     shown = f"[{host}]" if ":" in host else host
     sys.stderr.write(
-        f"whet serves {home.folder} on http://{shown}:{port} "
+        f"whet serves {home.place} on http://{shown}:{port} "
         f"({'open to this machine, without keys' if app.state.gate.open else 'with keys'}). Ctrl-C stops it.\n"
     )
+    loop.collect_seldom()
     Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_S)).run(
         sockets=[listening]
     )
@@ -72,10 +74,11 @@ def worker_command(jobs: int) -> None:
     runner = Runner(home=home, environment=environment(), most=jobs)
 
     async def work() -> None:
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, runner.ask_to_stop)
+            running.add_signal_handler(number, runner.ask_to_stop)
         await runner.work()
 
-    sys.stderr.write(f"whet runs the jobs of {home.folder}. Ctrl-C stops it.\n")
-    asyncio.run(work())
+    sys.stderr.write(f"whet runs the jobs of {home.place}. Ctrl-C stops it.\n")
+    loop.collect_seldom()
+    loop.run(work())

@@ -15,10 +15,17 @@ import orjson
 from rich.console import Console
 
 from benchmarks.errors import InputError, TaskError
+from benchmarks.models.recorded import GRACE_S
 from benchmarks.tasks.schema import parse_task, read_task_file
 from benchmarks.tasks.task import Task, load_task
+from service import loop
 
 INTERRUPTED = 130
+
+BETWEEN_CANCELLATIONS_S = 0.05
+"""Two signals may be seen at once, but the first cancellation must have arrived before the second counts."""
+
+WAITING = f"\nInterrupted: waiting up to {GRACE_S:g} s for replies that are paid for; Ctrl-C again to drop them.\n"
 
 Result = TypeVar("Result")
 
@@ -41,16 +48,32 @@ def read_task(path: Path, overrides: Mapping[str, Any]) -> Task:
 
 
 def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:
-    """The result of `main`, which Ctrl-C or SIGTERM cancels: asyncio.CancelledError is raised then."""
+    """The result of `main`, which Ctrl-C or SIGTERM cancels: asyncio.CancelledError is raised then.
+
+    A second one cancels it once more, upon which it gives up the replies that it still waits for.
+    """
 
     async def supervised() -> Result:
         task = asyncio.ensure_future(main)
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
+
+        def drop() -> None:
+            # A third cancellation would interrupt the ledger while it writes what was kept.
+            if task.cancelling() == 1:
+                task.cancel()
+
+        def interrupt() -> None:
+            if task.cancelling():
+                running.call_later(BETWEEN_CANCELLATIONS_S, drop)
+            elif task.cancel():
+                sys.stderr.write(WAITING)
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+            running.add_signal_handler(number, interrupt)
         return await task
 
-    return asyncio.run(supervised())
+    loop.collect_seldom()
+    return loop.run(supervised())
 
 
 @contextmanager

@@ -142,7 +142,8 @@ def test_a_block_that_is_cut_off_by_the_clock_is_paid_for_but_not_used() -> None
     assert evaluator.out_of_time
     assert evaluator.rollouts == {}
     assert len(model.asked) == evaluator.budget.spent.calls == 16
-    assert evaluator.elapsed_s == pytest.approx(4.0)  # replies under way are waited for: they are paid for
+    assert len(model.answered) == 12
+    assert evaluator.elapsed_s == pytest.approx(3.5)  # What is under way by then is given up, and charged as lost.
 
     silent = Respondent(respond=ALL_RIGHT)
     again = evaluate(slow, silent, block(80))
@@ -208,11 +209,11 @@ def test_tokens_are_forecast_from_what_calls_have_taken_so_far() -> None:
     evaluate(job(caps=Caps(calls=1000, tokens=10**6)), Respondent(respond=ALL_RIGHT), then=check)
 
 
-def test_every_rollout_is_reported_as_it_arrives() -> None:
+def test_at_the_end_of_a_block_all_its_rollouts_are_reported() -> None:
     watched = job()
     evaluate(watched, Respondent(respond=failing(FailureKind.TIMEOUT, 0.1, lambda _: "no label")), block(80))
     reports = [event for event in watched.events if isinstance(event, Advanced)]
-    assert [report.calls_done for report in reports] == list(range(1, 81))
+    assert reports[-1].calls_done == 80
     assert (reports[-1].missing, reports[-1].format_failures) == (8, 72)
     assert reports[-1].spent.calls == 72
 
