@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from benchmarks.records import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +42,22 @@ class Amount:
         return Amount(self.calls * times, self.tokens * times, self.usd * times)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Charge:
-    """What calls have cost. `cost_usd` is None when a price is unknown."""
+    """What calls have cost. `cost_usd` is None when a price is unknown. `cached_tokens` are those of the prompt tokens
+    that the endpoint said it had in its cache."""
 
     calls: int = 0
     ledger_hits: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
     cost_usd: float | None = 0.0
+
+    @property
+    def cached_share(self) -> float | None:
+        """The share of the prompt tokens that the endpoint had in its cache, in [0, 1]; None where it told of none."""
+        return self.cached_tokens / self.prompt_tokens if self.cached_tokens else None
 
     @property
     def amount(self) -> Amount:
@@ -62,11 +71,36 @@ class Charge:
             ledger_hits=self.ledger_hits + other.ledger_hits,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
             cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
         )
 
 
 _HIT = Charge(ledger_hits=1)
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Charges added up in place: every call adds one."""
+
+    calls: int = 0
+    ledger_hits: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+    def add(self, charge: Charge) -> None:
+        self.calls += charge.calls
+        self.ledger_hits += charge.ledger_hits
+        self.prompt_tokens += charge.prompt_tokens
+        self.completion_tokens += charge.completion_tokens
+        self.cached_tokens += charge.cached_tokens
+        known = self.cost_usd is not None and charge.cost_usd is not None
+        self.cost_usd = (self.cost_usd or 0.0) + (charge.cost_usd or 0.0) if known else None
+
+    def charge(self) -> Charge:
+        return Charge(**asdict(self))
 
 
 class Budget:
@@ -79,16 +113,22 @@ class Budget:
     def __init__(self, caps: Caps) -> None:
         self.caps = caps
         self.phase = "search"
-        self.by_phase: dict[str, Charge] = defaultdict(Charge)
-        self._spent = Charge()
-        self._reserved = Amount()
+        self._spent: dict[str, _Sum] = defaultdict(_Sum)
+        # Numbers rather than records: every call adds to them twice.
+        self._calls = self._tokens = self._reserved_calls = self._reserved_tokens = 0
+        self._usd = self._reserved_usd = 0.0
         self._held = Amount()
         self._settled = asyncio.Event()
 
     @property
+    def by_phase(self) -> dict[str, Charge]:
+        """What was charged in each phase."""
+        return {phase: total.charge() for phase, total in self._spent.items()}
+
+    @property
     def spent(self) -> Charge:
         """Everything charged so far."""
-        return self._spent
+        return sum(self.by_phase.values(), Charge())
 
     def hold(self, amount: Amount) -> None:
         """Sets `amount` aside, out of reach of `affords`, until the next `hold`: the proof's share."""
@@ -100,7 +140,7 @@ class Budget:
 
     def calls_left(self) -> int:
         """Calls that are neither spent, reserved nor held."""
-        return max(0, self.caps.calls - (self.spent.calls + self._reserved.calls + self._held.calls))
+        return max(0, self.caps.calls - (self._calls + self._reserved_calls + self._held.calls))
 
     async def reserve(self, amount: Amount) -> bool:
         """Sets aside what one request may cost at most.
@@ -109,36 +149,39 @@ class Budget:
         way and `amount` does not fit.
         """
         while not self._fits(amount):
-            if self._reserved == Amount():
+            if not self._reserved_calls:
                 return False
             self._settled.clear()
             await self._settled.wait()
-        self._reserved += amount
+        self._reserved_calls += amount.calls
+        self._reserved_tokens += amount.tokens
+        self._reserved_usd += amount.usd
         return True
 
-    async def settle(self, reserved: Amount, charge: Charge) -> None:
+    def settle(self, reserved: Amount, charge: Charge) -> None:
         """Gives the reservation back and charges what the request really cost."""
-        self._reserved -= reserved
-        if self._reserved.calls == 0:
-            self._reserved = Amount()
+        self._reserved_calls -= reserved.calls
+        self._reserved_tokens -= reserved.tokens
+        # Where nothing is reserved any more, nothing of what adding and subtracting rounded must stay behind.
+        self._reserved_usd = self._reserved_usd - reserved.usd if self._reserved_calls else 0.0
         self.charge(charge)
         self._settled.set()
 
     def charge(self, charge: Charge) -> None:
         """Charges the current phase with calls made, or with ledger hits."""
-        self.by_phase[self.phase] += charge
-        self._spent += charge
+        self._spent[self.phase].add(charge)
+        self._calls += charge.calls
+        self._tokens += charge.prompt_tokens + charge.completion_tokens
+        self._usd += charge.cost_usd or 0.0
 
     def charge_hit(self) -> None:
         """Counts a reply that was there before the job began, or was already charged to it."""
         self.charge(_HIT)
 
     def _fits(self, amount: Amount) -> bool:
-        # Written out: every call passes here, and adding records up would take several times as long.
-        caps, spent, reserved = self.caps, self._spent, self._reserved
-        tokens = spent.prompt_tokens + spent.completion_tokens + reserved.tokens + amount.tokens
+        caps = self.caps
         return (
-            spent.calls + reserved.calls + amount.calls <= caps.calls
-            and (caps.tokens is None or tokens <= caps.tokens)
-            and (caps.usd is None or (spent.cost_usd or 0.0) + reserved.usd + amount.usd <= caps.usd + 1e-9)
+            self._calls + self._reserved_calls + amount.calls <= caps.calls
+            and (caps.tokens is None or self._tokens + self._reserved_tokens + amount.tokens <= caps.tokens)
+            and (caps.usd is None or self._usd + self._reserved_usd + amount.usd <= caps.usd + 1e-9)
         )

@@ -27,7 +27,7 @@ CANCELLED = "cancelled"
 OPEN = (QUEUED, RUNNING, CANCELLING)
 """A job in one of these has somebody, or waits for somebody, to carry it on."""
 
-_NO_INFLUENCE = {"api_base", "api_key_env", "identity", "max_concurrency", "timeout_s"}
+_NO_INFLUENCE = {"api_base", "api_key_env", "identity", "max_concurrency", "timeout_s", "outage_s", "hedge", "batch"}
 """Fields of the model section that say how to reach it; which model answers is its identity in the ledger."""
 
 

@@ -16,14 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.errors import StorageError, WhetError
+from benchmarks.ledger.protocol import Ledger
+from benchmarks.ledger.sql import SqlLedger
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
+from service import loop
 from service.home import Home
 from service.jobs import CANCELLING, FAILED, Job, Jobs
 from service.optimize import Settings, run_job
 
 POLL_S = 0.3
 LONGEST_STOP_S = 15.0
+KEPT_S = 0.6
+"""How long a job that is cancelled waits for replies that are paid for."""
 DEFECT = "A defect of whet stopped this job; the server's log has the details."
 
 logger = logging.getLogger("whet.runner")
@@ -41,7 +46,7 @@ class Runner:
 
     def start(self) -> None:
         """Begins to take jobs."""
-        self._thread = threading.Thread(target=lambda: asyncio.run(self.work()), name="runner", daemon=True)
+        self._thread = threading.Thread(target=lambda: loop.run(self.work()), name="runner", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -62,28 +67,29 @@ class Runner:
     async def work(self) -> None:
         """Takes and runs jobs until it is stopped."""
         running: dict[str, asyncio.Task[None]] = {}
-        jobs = Jobs(self.home)
+        jobs, ledger = Jobs(self.home), SqlLedger(self.home.engine, self.home.now)
         try:
             while not self._stopping.is_set():
                 # A database that is busy for once is no reason to stop.
                 with contextlib.suppress(StorageError):
                     self._look_after(jobs, running)
-                    self._take(jobs, running)
+                    self._take(jobs, ledger, running)
                 await asyncio.sleep(POLL_S)
                 running = {job_id: task for job_id, task in running.items() if not task.done()}
         finally:
             for task in running.values():
                 _cancel(task)
             await asyncio.gather(*running.values(), return_exceptions=True)
+            await ledger.close()
 
-    def _take(self, jobs: Jobs, running: dict[str, asyncio.Task[None]]) -> None:
+    def _take(self, jobs: Jobs, ledger: Ledger, running: dict[str, asyncio.Task[None]]) -> None:
         for job in jobs.waiting():
             if len(running) == self.most:
                 break
             with contextlib.suppress(StorageError), contextlib.ExitStack() as holding:
                 holding.enter_context(self.home.lock(job.lock))
                 if jobs.take(job.id):
-                    running[job.id] = asyncio.create_task(self._carry_out(job, holding.pop_all()))
+                    running[job.id] = asyncio.create_task(self._carry_out(job, ledger, holding.pop_all()))
 
     def _look_after(self, jobs: Jobs, running: dict[str, asyncio.Task[None]]) -> None:
         """Stops those of its own jobs that were cancelled, and puts jobs that nobody runs any more back into the
@@ -91,18 +97,18 @@ class Runner:
         for job in jobs.under_way():
             if job.id in running:
                 if job.status == CANCELLING:
-                    _cancel(running[job.id])
+                    _cancel(running[job.id], within_s=KEPT_S)
                 continue
             with contextlib.suppress(StorageError), self.home.lock(job.lock):
                 jobs.release(job.id)
 
-    async def _carry_out(self, job: Job, holding: contextlib.ExitStack) -> None:
+    async def _carry_out(self, job: Job, ledger: Ledger, holding: contextlib.ExitStack) -> None:
         """Runs `job` and lets go of its lock."""
         jobs = Jobs(self.home)
         with holding:
             try:
                 task = await asyncio.to_thread(self.task, jobs.request(job.id) or {})
-                await run_job(job, task, self.home, Settings(environment=self.environment))
+                await run_job(job, task, self.home, ledger, Settings(environment=self.environment))
             except asyncio.CancelledError:
                 jobs.release(job.id)
             except WhetError as error:
@@ -117,7 +123,10 @@ class Runner:
         return load_task(parse_task(dict(request)), Path(), allow_code=False)
 
 
-def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancels `task` once: a second time would interrupt it while it keeps the replies under way."""
+def _cancel(task: asyncio.Task[None], within_s: float | None = None) -> None:
+    """Cancels `task`, which then waits for the replies under way; a second time after `within_s` seconds, which makes
+    it give them up."""
     if not task.cancelling():
         task.cancel()
+        if within_s is not None:
+            asyncio.get_running_loop().call_later(within_s, task.cancel)

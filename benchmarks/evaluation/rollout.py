@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from benchmarks.datasets.records import Example
 from benchmarks.metrics.protocol import Metric
 from benchmarks.metrics.scoring import score_row
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, Request
 from benchmarks.prompts.prompt import Prompt
+from benchmarks.records import record
 
 FORMAT = "format"
 TRUNCATED = "truncated"
@@ -16,7 +15,7 @@ REFUSALS = frozenset(kind.value for kind in FailureKind if not kind.transient)
 """Problems of requests that the endpoint refuses for good."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rollout:
     """What came of one prompt on one example.
 

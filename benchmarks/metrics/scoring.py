@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Real
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 from benchmarks.datasets.records import Example
 from benchmarks.errors import MetricError
@@ -44,8 +44,10 @@ def score_row(metric: Metric, answer: str | None, example: Example) -> float:
     """
     if answer is None:
         return 0.0
-    with explained(f"{example.origin}: the metric {metric.name!r} failed on this row"):
+    try:
         score = metric.score(answer, example)
+    except Exception as error:
+        _explain(error, f"{example.origin}: the metric {metric.name!r} failed on this row")
     if not isinstance(score, Real) or not 0 <= float(score) <= 1 or (metric.binary and score not in (0, 1)):
         allowed = "0 or 1" if metric.binary else "a number in [0, 1]"
         raise MetricError(
@@ -59,7 +61,11 @@ def explained(what: str) -> Iterator[None]:
     """Turns whatever foreign code raises into a MetricError that begins with `what`; MetricErrors pass as they are."""
     try:
         yield
-    except MetricError:
-        raise
     except Exception as error:
-        raise MetricError(f"{what}: {type(error).__name__}: {error}") from error
+        _explain(error, what)
+
+
+def _explain(error: Exception, what: str) -> NoReturn:
+    if isinstance(error, MetricError):
+        raise error
+    raise MetricError(f"{what}: {type(error).__name__}: {error}") from error

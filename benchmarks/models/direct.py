@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from benchmarks.errors import EndpointDown
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, FailureKind, ModelIdentity, Request
+from benchmarks.models.timeouts import Timeouts
 from benchmarks.models.wire import failure_of_status, read_completion, redact
 
 CONNECT_TIMEOUT_S = 10.0
@@ -33,7 +35,13 @@ class Direct:
     tariff: Tariff
     api_key: str | None = field(default=None, repr=False)
     timeout_s: float = 120.0
+    _address: URL = field(init=False, repr=False)
     _session: aiohttp.ClientSession | None = None
+    _timeouts: Timeouts = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._address = URL(f"{self.api_base}/chat/completions")
+        self._timeouts = Timeouts(self.timeout_s)
 
     async def complete(self, request: Request) -> Completion | Failure:
         """The endpoint's answer to one attempt.
@@ -49,11 +57,14 @@ class Direct:
         )
         started = time.perf_counter()
         try:
-            async with self._open().post(f"{self.api_base}/chat/completions", data=body) as response:
-                raw = await response.read()
-                status, headers = response.status, response.headers
+            with self._timeouts.limited():
+                async with self._open().post(self._address, data=body) as response:
+                    raw = await response.read()
+                    status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
             cause = error.os_error.strerror or str(error.os_error)
+            if isinstance(error, aiohttp.ClientConnectorDNSError):
+                cause += " (is the name in api_base right?)"
             return self._lost(FailureKind.CONNECTION, f"cannot connect to {self.api_base}: {cause}", started)
         except aiohttp.ConnectionTimeoutError:
             detail = f"no connection to {self.api_base} within {CONNECT_TIMEOUT_S:g} s"
@@ -91,8 +102,9 @@ class Direct:
                 headers["Authorization"] = f"Bearer {self.api_key}"
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S),
             )
         return self._session
 

@@ -9,6 +9,8 @@ from benchmarks.budget import Budget, Charge
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
 
+_NOTHING = Charge()
+
 
 @dataclass(slots=True, kw_only=True)
 class Metered:
@@ -31,9 +33,9 @@ class Metered:
         if not await self.budget.reserve(bound):
             return Failure(kind=FailureKind.UNAFFORDABLE, detail="the budget has no room for this call")
         if withdrawals != self._withdrawals:
-            await self.budget.settle(bound, Charge())
+            self.budget.settle(bound, _NOTHING)
             raise asyncio.CancelledError
-        charge = Charge()
+        charge = _NOTHING
         try:
             reply = await self.inner.complete(request)
             charge = self.tariff.charge(request, reply)
@@ -41,7 +43,7 @@ class Metered:
             charge = self.tariff.lost(request)
             raise
         finally:
-            await self.budget.settle(bound, charge)
+            self.budget.settle(bound, charge)
         return reply
 
     async def withdraw(self) -> None:

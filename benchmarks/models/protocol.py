@@ -2,8 +2,11 @@
 
 Everything that answers prompts has the shape of `LanguageModel`, and so has everything that is put around it:
 
-    Recorded( Throttled( Kept( Retrying( Metered( Direct ) ) ) ) )
-    look up   concurrency  keep  retries   budget   the wire
+    Recorded( Throttled( Kept( Retrying( Paced( Metered( Hedged( Direct ) ) ) ) ) ) )
+    look up   places     keep  retries   pace   budget   stragglers  the wire
+
+`Throttled` bounds what is open, from leaving to being kept; `Paced` what is under way at the endpoint, which all jobs
+that use it share; `Hedged` is there only where the user allows paying for it.
 
 A model answers with a value: a `Completion`, or a `Failure` that says whether the same request would meet it again.
 Mistakes that concern the endpoint as a whole (a wrong key, an address that answers HTML) are exceptions
@@ -12,15 +15,18 @@ Mistakes that concern the endpoint as a whole (a wrong key, an address that answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from benchmarks.records import record
 
 ParameterValue = str | int | float | bool | None | list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Message:
     """One chat message. `role` is system, user or assistant."""
 
@@ -28,12 +34,13 @@ class Message:
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """One question to a model: the rendered messages and the decoding parameters.
 
     `repeat` counts repeated draws of the same question. `prompt_digest` and `example_id` say what was rendered; they
-    are provenance, not part of what is asked. `key` is where the ledger keeps the reply, once it was looked up there.
+    are provenance, not part of what is asked. `key` is where the ledger keeps the reply: `Recorded` writes it down,
+    once; nothing else ever changes.
     """
 
     messages: tuple[Message, ...]
@@ -44,7 +51,7 @@ class Request:
     key: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Usage:
     """What one call took. Tokens as the endpoint counted them (estimated where it does not say); `cost_usd` is None
     when no price is known."""
@@ -55,7 +62,7 @@ class Usage:
     cost_usd: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Completion:
     """A model's reply. `truncated` means the endpoint cut it off at max_tokens. `latency_s` is the time of the
     answering attempt. `lost_attempts` counts earlier attempts that may have been billed although no reply came."""
@@ -138,4 +145,17 @@ class LanguageModel(Protocol):
 
     async def close(self) -> None:
         """Releases connections."""
+        ...
+
+
+@runtime_checkable
+class Remembering(LanguageModel, Protocol):
+    """A model that remembers replies, and sees requests through whatever becomes of those who asked."""
+
+    async def recall(self, requests: Sequence[Request]) -> Sequence[Completion | Failure | None]:
+        """What is known, parallel to `requests`, looked up at once; None where the model must be asked."""
+        ...
+
+    def start(self, request: Request) -> asyncio.Task[Completion | Failure]:
+        """Asks; the task goes on if nobody waits for it, and only `withdraw` ends it before its time."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.budget import Budget
@@ -13,8 +14,12 @@ from benchmarks.models.protocol import Completion, Failure, LanguageModel, Model
 GRACE_S = 5.0
 
 
+FRESH_S = 1.0
+"""For how long a look-up that found nothing is believed: meanwhile another process may have kept the reply."""
+
+
 class Recorded:
-    """Answers from the ledger where it can.
+    """Answers from the ledger where it can; a `Remembering` model.
 
     `mark` is the ledger's mark at the job's first start. A hit at or below it is free. A later one was paid for by
     this job before it was interrupted (or by another job meanwhile), and is charged once, as if it were paid now:
@@ -40,7 +45,8 @@ class Recorded:
         self._tariff = tariff
         self._grace_s = grace_s
         self._charged: set[bytes] = set()
-        self._under_way: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._under_way: dict[bytes, asyncio.Task[Completion | Failure]] = {}
+        self._unknown_until: dict[bytes, float] = {}
         self._withdrawals = 0
 
     @property
@@ -49,40 +55,80 @@ class Recorded:
         return self.inner.identity
 
     async def complete(self, request: Request) -> Completion | Failure:
-        """The kept reply to `request`, else the inner model's.
+        """The kept reply to `request`, else the inner model's."""
+        # Whoever asks may be cancelled; a request that has left is seen through, because its reply is paid for.
+        return await asyncio.shield(self.start(request))
 
-        A request whose twin is under way waits for the twin's reply.
+    async def recall(self, requests: Sequence[Request]) -> Sequence[Completion | Failure | None]:
+        """The kept replies to `requests`, charged, from one look-up; None where there is none yet."""
+        keys = [self._key(request) for request in requests]
+        entries = await self._ledger.find_all(keys)
+        until = asyncio.get_running_loop().time() + FRESH_S
+        replies: list[Completion | Failure | None] = []
+        for key, entry, request in zip(keys, entries, requests, strict=True):
+            if entry is None:
+                self._unknown_until[key] = until
+                replies.append(None)
+            else:
+                self._charge(key, entry, request)
+                replies.append(entry.reply)
+        return replies
+
+    def start(self, request: Request) -> asyncio.Task[Completion | Failure]:
+        """The kept reply to `request`, else the inner model's, as a task of its own.
+
+        A request whose twin is under way, for this job or another one of the process, waits for the twin's reply.
         """
-        key = ledger_key(self._occasion, self.identity, request)
+        key = self._key(request)
         twin = self._under_way.get(key)
         if twin is not None:
-            reply = await asyncio.shield(twin)
-            if isinstance(reply, Failure) and reply.kind.transient:
-                return replace(reply, lost_attempts=0)  # They are the twin's.
-            self._budget.charge_hit()
-            return reply
-        answering = asyncio.ensure_future(self._answer(key, request, self._withdrawals))
+            return asyncio.get_running_loop().create_task(self._follow(twin))
+        answering = asyncio.get_running_loop().create_task(self._answer(key, request, self._withdrawals))
         self._under_way[key] = answering
-        answering.add_done_callback(lambda done: self._arrived(key, done))
-        # Whoever asks may be cancelled; a request that has left is seen through, because its reply is paid for.
-        return await asyncio.shield(answering)
+        return answering
 
-    def _arrived(self, key: bytes, answering: asyncio.Future[Completion | Failure]) -> None:
-        del self._under_way[key]
-        if not answering.cancelled():
-            answering.exception()  # Marks it as seen, should nobody be waiting any more.
+    def _key(self, request: Request) -> bytes:
+        if not request.key:
+            request.key = ledger_key(self._occasion, self.identity, request)
+        return request.key
+
+    async def _follow(self, twin: asyncio.Task[Completion | Failure]) -> Completion | Failure:
+        reply = await asyncio.shield(twin)
+        if isinstance(reply, Failure) and reply.kind.transient:
+            return replace(reply, lost_attempts=0)  # They are the twin's.
+        self._budget.charge_hit()
+        return reply
 
     async def _answer(self, key: bytes, request: Request, withdrawals: int) -> Completion | Failure:
-        known = await self._ledger.find(key)
-        if known is not None:
-            self._charge(key, known, request)
-            return known.reply
-        if withdrawals != self._withdrawals:
-            raise asyncio.CancelledError
-        reply = await self.inner.complete(replace(request, key=key))
-        if isinstance(reply, Completion) or not reply.kind.transient:
-            self._charged.add(key)
-        return reply
+        under_way, ours = self._ledger.under_way, None
+        try:
+            if self._unknown_until.pop(key, 0.0) <= asyncio.get_running_loop().time():
+                known = await self._known(key, request)
+                if known is not None:
+                    return known
+            while key in under_way:
+                await asyncio.wait([under_way[key]])
+                known = await self._known(key, request)
+                if known is not None:
+                    return known
+            if withdrawals != self._withdrawals:
+                raise asyncio.CancelledError
+            ours = under_way[key] = self._under_way[key]
+            reply = await self.inner.complete(request)
+            if isinstance(reply, Completion) or not reply.kind.transient:
+                self._charged.add(key)
+            return reply
+        finally:
+            if ours is not None:
+                del under_way[key]
+            del self._under_way[key]
+
+    async def _known(self, key: bytes, request: Request) -> Completion | Failure | None:
+        entry = await self._ledger.find(key)
+        if entry is None:
+            return None
+        self._charge(key, entry, request)
+        return entry.reply
 
     def _charge(self, key: bytes, entry: Entry, request: Request) -> None:
         if entry.sequence <= self._mark or key in self._charged:
@@ -92,11 +138,16 @@ class Recorded:
             self._budget.charge(self._tariff.replayed(request, entry.reply))
 
     async def withdraw(self) -> None:
-        """Gives requests under way `grace_s` seconds to be answered and kept, and gives the rest up."""
+        """Gives requests under way `grace_s` seconds to be answered and kept, and gives the rest up: at once if it is
+        cancelled itself while it waits."""
         self._withdrawals += 1
         await self.inner.withdraw()
-        if self._under_way:
-            _, late = await asyncio.wait(list(self._under_way.values()), timeout=self._grace_s)
+        under_way = list(self._under_way.values())
+        try:
+            if under_way:
+                await asyncio.wait(under_way, timeout=self._grace_s)
+        finally:
+            late = [answering for answering in under_way if not answering.done()]
             for answering in late:
                 answering.cancel()
             if late:

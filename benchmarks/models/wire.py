@@ -26,7 +26,10 @@ def redact(text: str, api_key: str | None) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds asked for by a Retry-After header (RFC 9110, section 10.2.3: seconds or a date)."""
+    """Seconds asked for by a Retry-After header (RFC 9110, section 10.2.3: seconds or a date).
+
+    A date is counted from the response's own Date (section 6.6.1), because the server's clock may differ from ours.
+    """
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
@@ -35,7 +38,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
     except (ValueError, TypeError):
         return None
 
@@ -99,8 +103,11 @@ def read_completion(
         finish_reason = choice.get("finish_reason")
         usage = content.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
-        prompt_tokens = _count(usage.get("prompt_tokens"), *(m.content for m in request.messages))
-        completion_tokens = _count(usage.get("completion_tokens"), text)
+        prompt_tokens, completion_tokens = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        prompt_tokens = (
+            _estimate(*(m.content for m in request.messages)) if prompt_tokens is None else int(prompt_tokens)
+        )
+        completion_tokens = _estimate(text) if completion_tokens is None else int(completion_tokens)
         cached_tokens = int(details.get("cached_tokens") or 0)
     except (ValueError, LookupError, TypeError, AttributeError):
         beginning = redact(raw.decode(errors="replace"), api_key)[:120]
@@ -120,8 +127,6 @@ def read_completion(
     )
 
 
-def _count(reported: int | None, *texts: str) -> int:
-    """Tokens as `reported`; where the endpoint does not say, four bytes of `texts` are taken for one."""
-    if reported is not None:
-        return int(reported)
+def _estimate(*texts: str) -> int:
+    """Tokens in `texts` where the endpoint does not say: four bytes are taken for one."""
     return sum(len(text.encode()) for text in texts) // 4 + 1

@@ -32,7 +32,7 @@ async def test_what_is_reserved_is_out_of_reach_until_it_is_settled() -> None:
     assert await budget.reserve(ONE)
     assert not budget.affords(ONE)
     assert budget.affords(Amount(1, 50, 0.9))
-    await budget.settle(ONE, PAID)
+    budget.settle(ONE, PAID)
     assert budget.spent == PAID
     assert budget.affords(ONE)
     assert budget.calls_left() == 1
@@ -53,7 +53,7 @@ async def test_a_cap_can_be_reached_exactly() -> None:
     for _ in range(10):
         assert await budget.reserve(ONE)
     for _ in range(10):
-        await budget.settle(ONE, Charge(calls=1, prompt_tokens=100, cost_usd=0.1))
+        budget.settle(ONE, Charge(calls=1, prompt_tokens=100, cost_usd=0.1))
     assert budget.spent.amount.calls == 10
     assert budget.spent.amount.tokens == 1000
     assert not await budget.reserve(Amount(1, 0, 0.0))
@@ -65,10 +65,10 @@ async def test_who_does_not_fit_yet_waits_for_what_is_given_back() -> None:
     waiting = [asyncio.create_task(budget.reserve(ONE)) for _ in range(2)]
     await asyncio.sleep(0)
     assert not any(task.done() for task in waiting)
-    await budget.settle(ONE, PAID)
+    budget.settle(ONE, PAID)
     done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     assert [task.result() for task in done] == [True]
-    await budget.settle(ONE, PAID)
+    budget.settle(ONE, PAID)
     assert sorted([await task for task in waiting]) == [False, True]
     assert budget.spent == PAID + PAID
 
@@ -81,7 +81,7 @@ async def test_a_cancelled_wait_reserves_nothing() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await budget.settle(ONE, Charge())
+    budget.settle(ONE, Charge())
     assert budget.calls_left() == 1
 
 
@@ -92,7 +92,7 @@ async def test_what_is_held_can_be_reserved_but_not_planned_with() -> None:
     assert budget.affords(ONE)
     assert not budget.affords(ONE * 2)
     assert await budget.reserve(ONE * 3)
-    await budget.settle(ONE * 3, Charge())
+    budget.settle(ONE * 3, Charge())
     budget.hold(Amount())
     assert budget.affords(ONE * 3)
 

@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,6 +19,9 @@ from benchmarks.budget import Budget, Caps
 from benchmarks.errors import AccessDenied
 from benchmarks.ledger.memory import MemoryLedger
 from benchmarks.ledger.protocol import Occasion
+from benchmarks.models.batch.lane import Batched
+from benchmarks.models.batch.provider import Rhythm
+from benchmarks.models.batch.submissions import Submissions
 from benchmarks.models.direct import Direct
 from benchmarks.models.kept import Kept
 from benchmarks.models.litellm_lane import LiteLlm
@@ -28,6 +32,8 @@ from benchmarks.models.recorded import Recorded
 from benchmarks.models.retrying import Patience, Retrying
 from benchmarks.models.scripted import Scripted
 from benchmarks.models.throttled import Throttled
+from service.home import open_home
+from tests.endpoints.batches import BatchEndpoint
 from tests.endpoints.faults import Fault, FaultKind
 from tests.endpoints.local import LocalEndpoint
 from tests.endpoints.wire import Json, Reply
@@ -90,6 +96,7 @@ def all_wrappers(inner: LanguageModel) -> LanguageModel:
 
 
 WIRES: dict[str, Callable[[str, str], LanguageModel]] = {"direct": direct, "litellm": litellm}
+IN_BATCHES = "in batches"
 WRAPPERS: dict[str, Callable[[LanguageModel], LanguageModel]] = {
     "throttled": throttled,
     "metered": metered,
@@ -97,7 +104,7 @@ WRAPPERS: dict[str, Callable[[LanguageModel], LanguageModel]] = {
     "recorded": recorded,
     "all wrappers": all_wrappers,
 }
-NAMES = ["scripted", *WIRES, *WRAPPERS, "direct, all wrappers"]
+NAMES = ["scripted", *WIRES, IN_BATCHES, *WRAPPERS, "direct, all wrappers", f"{IN_BATCHES}, recorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +121,28 @@ class Maker:
 
     async def _made(self, key: str) -> LanguageModel:
         kind, _, wrapper = self.name.partition(", ")
-        if kind in WIRES:
+        if kind == IN_BATCHES:
+            model = await self._in_batches(key)
+        elif kind in WIRES:
             endpoint = await self.stack.enter_async_context(LocalEndpoint(over_http, key=KEY, fault=slow))
             model = WIRES[kind](key, endpoint.url)
         else:
             model, wrapper = scripted(key), wrapper or kind
         return WRAPPERS[wrapper](model) if wrapper in WRAPPERS else model
+
+    async def _in_batches(self, key: str) -> LanguageModel:
+        endpoint = await self.stack.enter_async_context(BatchEndpoint(over_http, key=KEY))
+        home = open_home({"WHET_HOME": self.stack.enter_context(TemporaryDirectory())})
+        self.stack.callback(home.engine.dispose)
+        return Batched(
+            identity=IDENTITY,
+            api_base=endpoint.url,
+            model="local",
+            tariff=TARIFF,
+            submissions=Submissions(home, run="contract", now_mark=0),
+            api_key=key,
+            rhythm=Rhythm(quiet_s=LATENCY_S / 2, first_look_s=LATENCY_S / 4),
+        )
 
 
 @pytest.fixture(params=NAMES)

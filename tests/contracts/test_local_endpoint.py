@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -257,7 +259,29 @@ async def test_a_spoilt_answer_still_has_status_200(kind: FaultKind, content_typ
             else:
                 with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
                     await response.json(content_type=None)
-    assert endpoint.answered == 0
+    assert endpoint.answered == (kind is FaultKind.WRONG_CONTENT_TYPE)  # It is good all the same.
+    assert endpoint.billed_calls == (kind is not FaultKind.HTML)
+
+
+async def test_a_stalled_answer_is_billed_and_never_whole() -> None:
+    async with always(FaultKind.STALL) as endpoint:
+        with pytest.raises(openai.APITimeoutError):
+            await ask_within(endpoint, 0.3)
+    assert (endpoint.answered, endpoint.billed_calls) == (0, 1)
+
+
+async def ask_within(endpoint: LocalEndpoint, seconds: float) -> None:
+    async with client(endpoint, timeout=seconds) as opened:
+        await opened.chat.completions.create(model="local", messages=[{"role": "user", "content": "?"}])
+
+
+async def test_a_retry_after_may_be_a_date_by_another_clock() -> None:
+    async with always(FaultKind.RATE_LIMITED, retry_after_s=90, clock_ahead_s=-86400.0) as endpoint:
+        with pytest.raises(openai.RateLimitError) as caught:
+            await ask(endpoint)
+    date, until = (parsedate_to_datetime(caught.value.response.headers[name]) for name in ("Date", "Retry-After"))
+    assert (until - date).total_seconds() == 90
+    assert (datetime.now(UTC) - date).total_seconds() == pytest.approx(86400, abs=60)
 
 
 async def test_a_slow_drip_arrives_whole_but_late() -> None:

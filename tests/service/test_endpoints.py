@@ -15,7 +15,7 @@ FILE = """
 [qwen]
 model = "hosted_vllm/Qwen3-8B"
 api_base = "http://gpu:8000/v1"
-max_concurrency = 64
+max_concurrency = 48
 timeout_s = 5
 parameters = {temperature = 0, max_tokens = 16}
 prices = {prompt_usd_per_million = 0.1, completion_usd_per_million = 0.2}
@@ -39,7 +39,7 @@ def test_a_file_in_the_home_names_endpoints(tmp_path: Path) -> None:
     found = read_endpoints(tmp_path, {})
     assert set(found) == {"tiny", "qwen", "haiku"}
     assert (found["qwen"].name, found["qwen"].api_base) == ("hosted_vllm/Qwen3-8B", "http://gpu:8000/v1")
-    assert (found["qwen"].max_concurrency, found["qwen"].timeout_s) == (64, 5.0)
+    assert (found["qwen"].max_concurrency, found["qwen"].timeout_s) == (48, 5.0)
     assert found["qwen"].prices is not None
     assert found["haiku"].api_key_env == "ANTHROPIC_KEY"
 
@@ -120,7 +120,7 @@ def test_a_name_stands_for_what_the_operator_configured(tmp_path: Path) -> None:
     assert resolved(tmp_path, {"endpoint": "qwen"}) == {
         "name": "hosted_vllm/Qwen3-8B",
         "api_base": "http://gpu:8000/v1",
-        "max_concurrency": 64,
+        "max_concurrency": 48,
         "timeout_s": 5.0,
         "parameters": {"temperature": 0, "max_tokens": 16},
         "prices": {"prompt_usd_per_million": 0.1, "completion_usd_per_million": 0.2},
@@ -157,6 +157,7 @@ def test_decoding_parameters_may_be_set(tmp_path: Path, parameter: str) -> None:
         ({"endpoint": "hosted_vllm/Qwen3-8B"}, "there is no endpoint"),
         ({"name": "openai/gpt-4o"}, "model.name: a request names an endpoint and parameters, nothing else"),
         ({"endpoint": "qwen", "api_base": "http://h"}, "model.api_base: a request names an endpoint"),
+        ({"endpoint": "qwen", "batch": True}, "model.batch: a request names an endpoint"),
         ({"endpoint": "qwen", "parameters": {"base_url": "http://h"}}, "model.parameters.base_url: a request may not"),
         ({"endpoint": "qwen", "parameters": {"temprature": 1}}, "Did you mean 'temperature'?"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.budget import Charge
+from benchmarks.budget import Caps, Charge
 from benchmarks.evidence.records import Interval
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
@@ -25,7 +25,11 @@ LEADING = Leading(score=Interval(mean=0.5, low=0.25, high=0.75, n=8), factors="p
 
 
 def advanced(calls: int) -> Advanced:
-    return Advanced(calls_done=calls, missing=0, format_failures=0, spent=Charge(calls=calls))
+    spent = Charge(calls=calls, prompt_tokens=40, cached_tokens=10)
+    return Advanced(
+        calls_done=calls, calls_planned=90, missing=0, format_failures=0, spent=spent, caps=Caps(calls=100, usd=2.0),
+        elapsed_s=12.34, rate_per_s=1.234, eta_s=70.5, concurrency=8,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -61,7 +65,10 @@ def test_what_is_observed_is_written_at_the_next_flush(home: Home, job: Job) -> 
     assert found[2].data == {"message": "Note."}
     progress = Jobs(home).get(job.id).progress
     assert progress is not None
-    assert (progress["phase"], progress["calls_done"], progress["calls_planned"]) == ("search", 3, 100)
+    assert (progress["phase"], progress["calls_done"], progress["calls_planned"]) == ("search", 3, 90)
+    assert (progress["rate_per_s"], progress["eta_s"], progress["seconds"]) == (1.23, 70.5, 12.3)
+    assert (progress["concurrency"], progress["cached_tokens"]) == (8, 10)
+    assert progress["caps"] == {"calls": 100, "tokens": None, "usd": 2.0, "seconds": None}
     assert progress["best"] == found[1].data
     log.flush()
     assert len(events_after(home, job.id, 0)) == 3

@@ -69,6 +69,8 @@ def test_whatever_decides_the_result_makes_another_job(fields: dict[str, Any]) -
     "model",
     [
         {**MODEL, "timeout_s": 5.0},
+        {**MODEL, "outage_s": 5.0},
+        {**MODEL, "hedge": True},
         {**MODEL, "max_concurrency": 3},
         {**MODEL, "api_key_env": "KEY"},
         {**MODEL, "api_base": "http://elsewhere/v1", "identity": "mine"},

@@ -36,6 +36,10 @@ class Chat:
             tokens.append(self.end)
         return [*tokens, self._special["<|assistant|>"]]
 
+    def count(self, text: str) -> int:
+        """The tokens of `text`, without those of the chat format."""
+        return len(self._tokenizer.encode(text).ids)
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a reply, special tokens left out."""
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))

@@ -17,10 +17,11 @@ from benchmarks.ledger.protocol import Entry, Ledger, Occasion, ledger_key
 from benchmarks.models.kept import Kept
 from benchmarks.models.metered import Metered
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, Message, Request
-from benchmarks.models.recorded import Recorded
+from benchmarks.models.recorded import FRESH_S, Recorded
 from benchmarks.models.retrying import Patience, Retrying
 from benchmarks.models.scripted import Script, Scripted
 from tests.benchmarks.models.parts import IDENTITY, PRICED, Held, ask, echo, failure, in_turn, settle
+from tests.endpoints.virtual_time import in_virtual_time
 
 
 def recorded(
@@ -199,7 +200,8 @@ async def test_the_first_reply_kept_stands_for_all() -> None:
     model = recorded(inner, ledger)
     asked = asyncio.create_task(model.complete(ask()))
     await settle()
-    other = await recorded(scripted(in_turn("from another process")), ledger).complete(ask())
+    elsewhere = MemoryLedger(entries=ledger.entries)
+    other = await recorded(scripted(in_turn("from another process")), elsewhere).complete(ask())
     inner.release.set()
     assert await asked == other
 
@@ -236,6 +238,19 @@ async def test_a_reply_that_does_not_come_in_time_is_given_up_and_charged() -> N
     assert budget.spent.amount == PRICED.bound(ask())
 
 
+async def test_a_withdrawal_that_is_cancelled_gives_the_rest_up_at_once_and_charges_it() -> None:
+    ledger, inner, budget = MemoryLedger(), Held(), Budget(Caps(calls=100))
+    model = recorded(inner, ledger, budget, grace_s=1000.0)
+    await cancelled_while(model, lambda: bool(inner.asked))
+    withdrawing = asyncio.create_task(model.withdraw())
+    await settle()
+    withdrawing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await withdrawing
+    assert ledger.entries == {}
+    assert budget.spent.amount == PRICED.bound(ask())
+
+
 async def test_a_request_that_was_only_looked_up_does_not_leave_after_a_withdrawal() -> None:
     class Slow(MemoryLedger):
         async def find(self, key: bytes) -> Entry | None:
@@ -254,3 +269,62 @@ async def test_a_request_that_was_only_looked_up_does_not_leave_after_a_withdraw
         await asked
     assert inner.requests == []
     assert isinstance(await model.complete(ask()), Completion)
+
+
+async def test_many_are_recalled_at_once_and_charged_as_hits() -> None:
+    ledger, inner, budget = MemoryLedger(), scripted(), Budget(Caps(calls=100))
+    await recorded(scripted(), ledger).complete(ask("one"))
+    await recorded(scripted(), ledger).complete(ask("three"))
+    model = recorded(inner, ledger, budget, mark=await ledger.mark())
+    replies = await model.recall([ask("one"), ask("two"), ask("three")])
+    assert [reply.text if isinstance(reply, Completion) else reply for reply in replies] == ["one", None, "three"]
+    assert (budget.spent.calls, budget.spent.ledger_hits) == (0, 2)
+    assert inner.requests == []
+
+
+def test_what_was_not_known_is_looked_up_again_if_it_leaves_much_later() -> None:
+    async def at_leisure() -> None:
+        ledger, inner = MemoryLedger(), scripted()
+        model = recorded(inner, ledger)
+        request = ask()
+        assert await model.recall([request]) == [None]
+        await asyncio.sleep(2 * FRESH_S)
+        kept = await recorded(scripted(), MemoryLedger(entries=ledger.entries)).complete(ask())
+        assert await model.complete(request) == kept
+        assert inner.requests == []
+
+    in_virtual_time(at_leisure())
+
+
+async def test_jobs_that_share_a_ledger_wait_for_each_others_requests() -> None:
+    ledger, inner, other = MemoryLedger(), Held(), scripted()
+    budgets = Budget(Caps(calls=100)), Budget(Caps(calls=100))
+    first = asyncio.create_task(recorded(inner, ledger, budgets[0]).complete(ask()))
+    await settle()
+    second = asyncio.create_task(recorded(other, ledger, budgets[1]).complete(ask()))
+    await settle()
+    assert not second.done()
+    inner.release.set()
+    assert await first == await second
+    assert other.requests == []
+    assert [budget.spent.calls for budget in budgets] == [1, 1], "each job pays for what it was not given before"
+    assert ledger.under_way == {}
+
+
+async def test_a_job_asks_itself_when_the_job_it_waited_for_got_no_reply() -> None:
+    ledger, other = MemoryLedger(), scripted()
+
+    class Fails(Held):
+        async def complete(self, request: Request) -> Completion | Failure:
+            await super().complete(request)
+            return failure(FailureKind.TIMEOUT)
+
+    inner = Fails()
+    first = asyncio.create_task(recorded(inner, ledger).complete(ask()))
+    await settle()
+    second = asyncio.create_task(recorded(other, ledger).complete(ask()))
+    await settle()
+    inner.release.set()
+    assert isinstance(await first, Failure)
+    assert isinstance(await second, Completion)
+    assert len(other.requests) == 1

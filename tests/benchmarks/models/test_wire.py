@@ -145,6 +145,8 @@ def test_retry_after_may_be_seconds_or_a_date() -> None:
     assert retry_after_s({"Retry-After": " 0.5 "}) == 0.5
     assert retry_after_s({"Retry-After": soon}) == pytest.approx(90, abs=5)
     assert retry_after_s({"Retry-After": past}) == 0.0
+    by_its_own_clock = {"Date": "Fri, 31 Dec 1999 23:59:50 GMT", "Retry-After": "Sat, 01 Jan 2000 00:00:05 GMT"}
+    assert retry_after_s(by_its_own_clock) == 15.0
     assert retry_after_s({"Retry-After": "-3"}) == 0.0
 
 

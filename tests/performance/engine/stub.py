@@ -1,7 +1,8 @@
 """An endpoint that answers at once, as a process of its own: `python -m tests.performance.engine.stub`.
 
 It prints its URL and serves until its standard input ends. Every POST gets the same chat completion (in DSPy's form
-where the prompt asks for that); GET tells how many POSTs there were so far.
+where the prompt asks for that), at once or after as many seconds as its argument says; GET tells how many POSTs there
+were so far.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ DSPY_REPLY = _completion(f"[[ ## team ## ]]\n{ANSWER}\n\n[[ ## completed ## ]]")
 class Connection(asyncio.Protocol):
     """One keep-alive connection of HTTP/1.1; requests carry a Content-Length or no body."""
 
-    def __init__(self, requests: Counter[str]) -> None:
+    def __init__(self, requests: Counter[str], latency_s: float) -> None:
         self._requests = requests
+        self._latency_s = latency_s
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -65,7 +67,10 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._received += data
         while (response := self._answer()) is not None:
-            self._transport.write(response)
+            if self._latency_s:
+                asyncio.get_running_loop().call_later(self._latency_s, self._transport.write, response)
+            else:
+                self._transport.write(response)
 
     def _answer(self) -> bytes | None:
         head, end_of_head, rest = self._received.partition(b"\r\n\r\n")
@@ -80,15 +85,15 @@ class Connection(asyncio.Protocol):
         return DSPY_REPLY if DSPY_MARK in body else PLAIN_REPLY
 
 
-async def serve() -> None:
+async def serve(latency_s: float) -> None:
     """Serves until standard input ends."""
     loop = asyncio.get_running_loop()
     requests: Counter[str] = Counter()
-    server = await loop.create_server(lambda: Connection(requests), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(requests, latency_s), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))

@@ -18,6 +18,7 @@ from benchmarks.models.connect import Endpoint
 from optimizers.evaluator import Evaluator
 from optimizers.journal import MemoryJournal
 from service.connection import connected
+from service.loop import collect_seldom
 from tests.performance.engine.load import LABELS, MODEL, Load, examples, prompt
 from tests.performance.engine.protocol import Ask
 
@@ -54,12 +55,15 @@ async def _job(load: Load, folder: Path) -> AsyncIterator[Ask]:
         mark=await ledger.mark(),
         seed=0,
     ) as connection:
+        collect_seldom()
         evaluator = Evaluator(
             model=connection.model,
             metric=make_metric("accuracy", {}, LABELS),
             budget=connection.budget,
             tariff=connection.tariff,
             journal=MemoryJournal(),
+            level=lambda: connection.level,
+            at_once=connection.at_once,
         )
 
         async def ask(calls: Sequence[int]) -> None:

@@ -54,7 +54,7 @@ def until(condition: Callable[[], bool], longest_s: float = 60.0) -> float:
     return time.monotonic() - begun
 
 
-@pytest.mark.parametrize(("delay_s", "at_once"), [(0.05, 4), (0.7, 16)])
+@pytest.mark.parametrize(("delay_s", "at_once"), [(0.05, 4), (0.3, 16)])
 def test_it_ends_soon_and_keeps_every_reply_that_was_on_its_way(tmp_path: Path, delay_s: float, at_once: int) -> None:
     with (
         slow(delay_s).in_thread() as endpoint,
@@ -69,6 +69,16 @@ def test_it_ends_soon_and_keeps_every_reply_that_was_on_its_way(tmp_path: Path, 
         asked = endpoint.requests
         time.sleep(1.0)
         assert endpoint.requests == asked
+
+
+def test_replies_that_do_not_come_soon_are_given_up(tmp_path: Path) -> None:
+    with slow(30.0).in_thread() as endpoint, served(tmp_path, endpoints(endpoint.url)) as server:
+        job_id = server.post(requests.body())["id"]
+        until(lambda: endpoint.in_flight > 4)
+        cancel(server, job_id)
+        assert until(lambda: server.get(job_id)["status"] == "cancelled") < CANCEL_S
+        until(lambda: endpoint.in_flight == 0)
+        assert kept(server) == 0
 
 
 def test_asked_for_again_it_goes_on_and_pays_for_nothing_twice(tmp_path: Path, finished: Finished) -> None:

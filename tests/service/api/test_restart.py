@@ -103,7 +103,7 @@ def worker(home: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen
 
 def test_a_killed_worker_s_job_is_taken_over_by_another(tmp_path: Path, finished: Finished) -> None:
     with slow().in_thread() as endpoint:
-        environment = endpoints(endpoint.url)
+        environment = endpoints(endpoint.url, max_concurrency=MOST_PAID_TWICE)
         with served(tmp_path, environment, jobs=0) as server, worker(tmp_path, environment) as first:
             job_id = server.post(requests.body())["id"]
             until(lambda: endpoint.requests >= 50)
@@ -118,7 +118,7 @@ def test_a_killed_worker_s_job_is_taken_over_by_another(tmp_path: Path, finished
 
 def test_a_worker_is_stopped_by_a_signal_and_hands_its_job_back(tmp_path: Path) -> None:
     with slow().in_thread() as endpoint:
-        environment = endpoints(endpoint.url)
+        environment = endpoints(endpoint.url, max_concurrency=MOST_PAID_TWICE)
         with served(tmp_path, environment, jobs=0) as server, worker(tmp_path, environment) as process:
             job_id = server.post(requests.body())["id"]
             until(lambda: endpoint.requests >= 50)
@@ -132,7 +132,7 @@ def test_a_worker_is_stopped_by_a_signal_and_hands_its_job_back(tmp_path: Path) 
 
 def test_workers_share_the_jobs_and_none_is_done_twice(tmp_path: Path) -> None:
     with tickets.endpoint().in_thread() as endpoint:
-        environment = endpoints(endpoint.url)
+        environment = endpoints(endpoint.url, max_concurrency=MOST_PAID_TWICE)
         with served(tmp_path, environment, jobs=1) as server, worker(tmp_path, environment):
             jobs = [server.post(requests.small(seed=seed)) for seed in range(8)]
             ended = [server.ended(job["id"]) for job in jobs]

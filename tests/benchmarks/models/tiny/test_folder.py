@@ -55,16 +55,19 @@ def elsewhere() -> list[dict[str, Any]]:
     return answers
 
 
+@pytest.mark.slow
 def test_transformers_makes_the_same_tokens(elsewhere: list[dict[str, Any]]) -> None:
     assert [answer["tokens"] for answer in elsewhere] == [Chat(WEIGHTS).encode(chat) for chat in CHATS]
 
 
+@pytest.mark.slow
 def test_transformers_gives_the_same_scores(elsewhere: list[dict[str, Any]]) -> None:
     reader = Reader(read_weights(WEIGHTS))
     for answer in elsewhere:
         assert np.allclose(reader.read(answer["tokens"]), answer["scores"], atol=2e-3)
 
 
+@pytest.mark.slow
 async def test_transformers_gives_the_same_replies(elsewhere: list[dict[str, Any]]) -> None:
     model = Tiny(tariff=FREE)
     for chat, answer in zip(CHATS, elsewhere, strict=True):
@@ -78,6 +81,7 @@ def test_the_weights_are_small() -> None:
     assert (WEIGHTS / "model.safetensors").stat().st_size <= MOST_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not data_folder().is_dir(), reason="no labelled data beside the checkout (or WHET_SHARED_DATA)")
 def test_the_recipe_makes_such_a_folder(tmp_path: Path) -> None:
