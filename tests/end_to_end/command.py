@@ -80,10 +80,10 @@ def _asked(warm: subprocess.Popen[str], request: dict[str, Any]) -> int:
 
 
 @contextmanager
-def warm_launcher() -> Iterator[Launcher]:
+def warm_launcher(module: str = "tests.end_to_end.warm") -> Iterator[Launcher]:
     """Starts it in a fork of a process that has imported everything, see `tests.end_to_end.warm`."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.end_to_end.warm"],
+        [sys.executable, "-m", module],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.end_to_end import tickets
 from tests.end_to_end.command import Finished, Running, Workplace
 from tests.endpoints.faults import Fault
-from tests.endpoints.local import LocalEndpoint
+from tests.endpoints.local import Answer, LocalEndpoint
 
 DELAY_S = 0.004
-"""Before every answer, so that a signal finds requests under way."""
+"""Before every answer by default, so that a signal finds requests under way."""
 
 Moment = Callable[[dict[str, int]], int]
 """Calls by phase -> the number of a request."""
@@ -32,23 +34,38 @@ def in_phase(phase: str, share: float) -> Moment:
 
 @dataclass(slots=True, kw_only=True)
 class Interrupted:
-    """A workplace whose endpoint sends `signal` to the command under way when it sees its `at`-th request."""
+    """A workplace whose endpoint sends `signal` to the command under way `after_s` after it has seen its `at`-th
+    request; 0 is the command's start. A command that has ended by then is left alone."""
 
     workplace: Workplace
     signal: int
     at: int
+    after_s: float = 0.0
+    delay_s: float = DELAY_S
     endpoint: LocalEndpoint = field(init=False)
     client: Running | None = None
 
     def strike(self, request_number: int) -> Fault:
         """What the endpoint does at every request."""
-        if request_number == self.at and self.client is not None:
-            self.client.signal(self.signal)
-        return Fault(delay_s=DELAY_S)
+        client = self.client
+        if request_number == self.at and client is not None:
+            if self.after_s:
+                asyncio.get_running_loop().call_later(self.after_s, self._send, client)
+            else:
+                self._send(client)
+        return Fault(delay_s=self.delay_s)
+
+    def _send(self, client: Running) -> None:
+        if client is self.client:
+            with suppress(ProcessLookupError):
+                client.signal(self.signal)
 
     def run(self, *arguments: str) -> Finished:
         """Runs the command into the signal."""
         self.client = self.workplace.start("optimize", "task.yaml", *arguments)
+        if self.at == 0:
+            time.sleep(self.after_s)
+            self._send(self.client)
         finished = self.client.finished()
         self.client = None
         return finished
@@ -60,14 +77,17 @@ class Interrupted:
 
 
 @contextmanager
-def interrupted(workplace: Workplace, task: dict[str, Any], signal: int, at: int) -> Iterator[Interrupted]:
+def interrupted(
+    workplace: Workplace, task: dict[str, Any], signal: int, at: int, answer: Answer = tickets.answer
+) -> Iterator[Interrupted]:
     """`task` in `workplace`, with an endpoint of its own."""
     job = Interrupted(workplace=workplace, signal=signal, at=at)
-    with tickets.endpoint(job.strike).in_thread() as job.endpoint:
+    with LocalEndpoint(answer, fault=job.strike, bodies_kept=100_000).in_thread() as job.endpoint:
         workplace.write_task({**task, "model": {**task["model"], "api_base": job.endpoint.url}})
         yield job
 
 
 def untimed(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without what a clock says."""
-    return {**result, "spent": {**result["spent"], "seconds": None}}
+    """A result without what a clock says, or the endpoint's cache."""
+    chance = dict.fromkeys(("seconds", "cached_tokens", "cached_share"))
+    return {**result, "spent": {**result["spent"], **chance}}

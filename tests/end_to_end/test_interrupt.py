@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
+from tests.end_to_end import tickets
 from tests.end_to_end.command import Workplace
 from tests.end_to_end.conftest import MainJob
 from tests.end_to_end.interruption import in_phase, interrupted, untimed
+from tests.endpoints.faults import Fault, FaultKind
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -32,6 +37,39 @@ def test_an_interrupted_job_is_resumed_without_paying_for_anything_twice(
         result = json.loads((workplace.folder / "result.json").read_bytes())
         assert untimed(result) == untimed(main_job.result)
         assert job.endpoint.answered_again == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interruption_drops_what_is_still_on_its_way(
+    main_job: MainJob, workplace: Workplace, number: signal.Signals
+) -> None:
+    healthy = threading.Event()
+
+    def fault(request_number: int) -> Fault | None:
+        return Fault(kind=FaultKind.HANG) if request_number >= 40 and not healthy.is_set() else None
+
+    with tickets.endpoint(fault).in_thread() as endpoint:
+        workplace.write_task({**main_job.task, "model": {**main_job.task["model"], "api_base": endpoint.url}})
+        running = workplace.start("optimize", "task.yaml", "--json", "result.json")
+        until(lambda: endpoint.requests >= 40)
+        running.signal(number)
+        until(lambda: "Ctrl-C again to drop them" in running.err.read_text())
+        assert "Interrupted. What was paid for" not in running.err.read_text()
+        running.signal(number)
+        finished = running.finished()
+        assert finished.code == 130
+        assert "Traceback" not in finished.err
+        assert "Interrupted. What was paid for is kept in .whet" in finished.err
+        healthy.set()
+        assert untimed(workplace.optimize()) == untimed(main_job.result)
+        assert endpoint.answered_again == 0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
 
 
 def test_the_command_to_resume_is_quoted_for_a_shell_and_does_not_begin_anew(

@@ -25,7 +25,10 @@ FACTORS = {
     "answer_marker",
     "reasoning",
 }
-SPENT = {"calls", "ledger_hits", "prompt_tokens", "completion_tokens", "usd", "seconds", "by_phase"}
+SPENT = {
+    "calls", "ledger_hits", "prompt_tokens", "completion_tokens", "cached_tokens", "cached_share",
+    "server_cached_share", "usd", "seconds", "by_phase",
+}  # fmt: skip
 
 
 def intervals(evidence: dict[str, Any]) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def task(url: str, **fields: Any) -> dict[str, Any]:
         "data": {"path": "tickets.csv"},
         "metric": "accuracy",
         "prompt": {"instruction": INSTRUCTION},
-        "model": {"name": "hosted_vllm/local", "api_base": url, "identity": "tickets"},
+        "model": {"name": "hosted_vllm/local", "api_base": url, "identity": "tickets", "max_concurrency": 16},
         "budget": {"calls": 160},
         **fields,
     }

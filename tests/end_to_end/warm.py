@@ -18,6 +18,7 @@ import sys
 from importlib import import_module
 
 WANTED = (
+    "benchmarks.models.batch.lane",
     "benchmarks.models.direct",
     "optuna",
     "pandas",

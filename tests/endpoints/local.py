@@ -34,7 +34,8 @@ from tests.endpoints.faults import Fault, FaultKind, json_response, refuse, spoi
 from tests.endpoints.wire import Json, Reply
 
 Answer = Callable[[list[Json], Json], Reply | Fault]
-"""(messages, whole body) -> the model's reply, or the fault that comes instead of an answer to this prompt."""
+"""(messages, whole body) -> the model's reply, or the fault that this prompt meets; what spoils an answer on its way
+spoils an empty one."""
 
 
 def no_fault(request_number: int) -> Fault | None:
@@ -48,14 +49,15 @@ def echo(messages: list[Json], body: Json) -> Reply:
 
 
 class LocalEndpoint:
-    """The endpoint. Tokens are counted as `wire.count_tokens` does, cached ones as vLLM's prefix cache would.
+    """The endpoint. Tokens are counted by `count_tokens`, cached ones as vLLM's prefix cache would.
 
     `models` are the names it serves; `key`, when given, must come as a Bearer token; a prompt above `context_tokens`
     is refused. `fault(n)` is asked at every request to chat completions, n = 1, 2, ... in order of arrival.
 
     What it saw: `requests` to chat completions, refused ones too; `in_flight` and `max_in_flight`, those under way at
     once; `bodies`, the last `bodies_kept` of them; `times_answered`, how often each distinct body (by digest) was sent
-    a whole good answer.
+    a whole good answer. `billed_calls` and `billed_tokens` are what it would charge for, answers that were spoilt on
+    their way included.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class LocalEndpoint:
         key: str | None = None,
         context_tokens: int = 1_000_000,
         fault: Callable[[int], Fault | None] = no_fault,
+        count_tokens: Callable[[str], int] = wire.count_tokens,
         port: int = 0,
         bodies_kept: int = 1000,
     ) -> None:
@@ -74,6 +77,7 @@ class LocalEndpoint:
         self._key = key
         self._context_tokens = context_tokens
         self._fault = fault
+        self._count_tokens = count_tokens
         self._port = port
         self._prefixes = wire.PrefixCache()
         self.requests = 0
@@ -81,6 +85,7 @@ class LocalEndpoint:
         self.max_in_flight = 0
         self.bodies: deque[Json] = deque(maxlen=bodies_kept)
         self.times_answered: Counter[bytes] = Counter()
+        self.billed_calls = self.billed_tokens = 0
 
     @property
     def url(self) -> str:
@@ -99,9 +104,7 @@ class LocalEndpoint:
 
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=64 * 2**20)
-        application.router.add_post("/v1/chat/completions", self._chat_completions)
-        application.router.add_get("/v1/models", self._list_models)
-        application.router.add_get("/seen", self._seen)
+        self._add_routes(application.router)
         self._closing = asyncio.Event()
         # A handler ends with its client's connection, so that in_flight counts only those still waiting.
         self._runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
@@ -133,6 +136,11 @@ class LocalEndpoint:
             thread.join()
             loop.close()
 
+    def _add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post("/v1/chat/completions", self._chat_completions)
+        router.add_get("/v1/models", self._list_models)
+        router.add_get("/seen", self._seen)
+
     async def _chat_completions(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
         number = self.requests
@@ -159,19 +167,32 @@ class LocalEndpoint:
         if refusal is not None:
             return refusal
         reply = self._answer(body["messages"], body)
-        if isinstance(reply, Fault):
+        if isinstance(reply, Fault) and not reply.answers:
             return await refuse(reply, self._closing)
+        if isinstance(reply, Fault):
+            fault, reply = reply, Reply(text="")
         prompt = wire.prompt_text(body["messages"])
+        prompt_tokens = self._count_tokens(prompt)
         answer = wire.completion(
             reply,
             body=body,
             number=number,
-            prompt_tokens=wire.count_tokens(prompt),
-            cached_tokens=self._prefixes.cached_tokens(prompt),
+            prompt_tokens=prompt_tokens,
+            cached_tokens=self._told(prompt_tokens, self._prefixes.cached_tokens(prompt)),
+            count=self._count_tokens,
         )
-        if fault.kind in (None, FaultKind.SLOW_DRIP):
+        self.billed_calls += 1
+        self.billed_tokens += answer["usage"]["total_tokens"]
+        response: web.StreamResponse = json_response(answer)
+        if fault.kind is not None:
+            response = await spoil(fault, answer, request)
+        if fault.kind in (None, FaultKind.SLOW_DRIP, FaultKind.WRONG_CONTENT_TYPE):
             self.times_answered[hashlib.blake2b(content, digest_size=16).digest()] += 1
-        return json_response(answer) if fault.kind is None else await spoil(fault, answer, request)
+        return response
+
+    def _told(self, prompt_tokens: int, cached_tokens: int) -> int | None:
+        """The cached tokens that a reply tells of; None leaves them out."""
+        return cached_tokens
 
     async def _list_models(self, request: web.Request) -> web.Response:
         return self._denied(request) or json_response(wire.model_list(self._models))

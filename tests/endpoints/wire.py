@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +32,12 @@ def prompt_text(messages: list[Json]) -> str:
 
 
 class PrefixCache:
-    """Which prompt prefixes were computed before, in blocks of 16 tokens, as vLLM's prefix cache keeps them; it never
-    forgets."""
+    """Which prompt prefixes were computed before, in blocks of 16 tokens, as vLLM's prefix cache keeps them. With more
+    than `blocks` of them it forgets the one that was used least recently; None: it never forgets."""
 
-    def __init__(self) -> None:
-        self._seen: set[int] = set()
+    def __init__(self, blocks: int | None = None) -> None:
+        self._seen: dict[int, None] = {}
+        self._blocks = blocks
 
     def cached_tokens(self, prompt: str) -> int:
         """How many leading tokens of `prompt` an earlier prompt shared, in whole blocks; remembers `prompt`."""
@@ -45,13 +47,25 @@ class PrefixCache:
             prefix = hash((prefix, content[start : start + size]))
             if prefix in self._seen:
                 cached += TOKENS_PER_BLOCK
-            self._seen.add(prefix)
+                del self._seen[prefix]
+            self._seen[prefix] = None
+            if self._blocks is not None and len(self._seen) > self._blocks:
+                del self._seen[next(iter(self._seen))]
         return cached
 
 
-def completion(reply: Reply, *, body: Json, number: int, prompt_tokens: int, cached_tokens: int) -> Json:
+def completion(
+    reply: Reply,
+    *,
+    body: Json,
+    number: int,
+    prompt_tokens: int,
+    cached_tokens: int | None,
+    count: Callable[[str], int] = count_tokens,
+) -> Json:
     """The chat completion object for `reply` to the request `body`; stop strings and max_tokens are applied. Id and
-    creation time follow from `number`, so that a run is the same every time."""
+    creation time follow from `number`, so that a run is the same every time. `count` counts the reply's tokens;
+    `cached_tokens` None leaves them out, as vLLM does by default."""
     text, finish_reason = reply.text, reply.finish_reason
     stops = body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
@@ -60,7 +74,7 @@ def completion(reply: Reply, *, body: Json, number: int, prompt_tokens: int, cac
     if limit is not None and count_tokens(text) > limit:
         text = text.encode()[: limit * BYTES_PER_TOKEN].decode(errors="ignore")
         finish_reason = "length"
-    completion_tokens = count_tokens(text)
+    completion_tokens = count(text)
     return {
         "id": f"chatcmpl-{number:08d}",
         "object": "chat.completion",
@@ -78,7 +92,7 @@ def completion(reply: Reply, *, body: Json, number: int, prompt_tokens: int, cac
             "prompt_tokens": prompt_tokens,
             "completion_tokens": completion_tokens,
             "total_tokens": prompt_tokens + completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": cached_tokens},
+            "prompt_tokens_details": None if cached_tokens is None else {"cached_tokens": cached_tokens},
         },
         "system_fingerprint": None,
     }
