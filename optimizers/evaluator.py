@@ -7,6 +7,7 @@ missing, the seconds it took, that time ran out) is in the journal. Results are 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from benchmarks.evaluation.run import MOST_AT_ONCE, Assignment, run
 from benchmarks.metrics.protocol import Metric
 from benchmarks.models.deadline import grace_of, withdraw_within
 from benchmarks.models.prices import Tariff
-from benchmarks.models.protocol import FailureKind, LanguageModel
+from benchmarks.models.protocol import FailureKind, LanguageModel, Remembering
 from benchmarks.prompts.prompt import Prompt
 from optimizers.journal import Journal
 from optimizers.progress import Observer, Tally, silent, unknown_level
@@ -114,7 +115,8 @@ class Evaluator:
         """Runs the assignments that were not run yet, as one block.
 
         If the seconds cap is reached before the block is over, what it has spent is charged, its results are not
-        used, and `out_of_time` is set. Raises EndpointError if the endpoint fails.
+        used, and `out_of_time` is set. Raises EndpointError if the endpoint fails; what was charged for attempts in
+        vain until then stays charged when the job is run again.
         """
         fresh = self.new(assignments)
         if not fresh:
@@ -123,6 +125,7 @@ class Evaluator:
         point = f"block {self._blocks}"
         cells = digest([_cell(a) for a in fresh])[:16]
         settled = self._journal.recall(point)
+        in_vain = self._charge_in_vain(point)
         if settled is not None and settled.get("out_of_time"):
             self._restore_time(settled)
             self.budget.charge(Charge(**settled["charge"]))
@@ -148,9 +151,16 @@ class Evaluator:
             self._restore_time(fact)
             self.out_of_time = True
             return
+        except EndpointError:
+            await self._write_off(in_vain, asked, before)
+            raise
         self._learn(asked, results)
         if settled is None:
-            self._check_endpoint(results)
+            try:
+                self._check_endpoint(results)
+            except EndpointError:
+                await self._write_off(in_vain, asked, before)
+                raise
             missing = {
                 str(position): [r.problem, r.detail, r.lost_attempts] for position, r in enumerate(results) if r.missing
             }
@@ -174,6 +184,27 @@ class Evaluator:
                 f"This job was begun by another version of whet, which decided otherwise at {point}. "
                 "Begin it anew with --fresh."
             )
+
+    def _charge_in_vain(self, point: str) -> str:
+        """Charges what earlier runs spent in vain at `point`; returns where this run is to write down what it does."""
+        for number in itertools.count(1):
+            place = f"{point} in vain {number}"
+            fact = self._journal.recall(place)
+            if fact is None:
+                return place
+            self.budget.charge(Charge(**fact))
+        raise AssertionError("counting does not end")
+
+    async def _write_off(self, place: str, asked: Sequence[Assignment], before: Charge) -> None:
+        """Writes down what this block has cost beyond the replies that are kept, which a later run is charged for."""
+        if not isinstance(self._model, Remembering):
+            return
+        await self._model.withdraw()
+        requests = [request_for(a.prompt, a.example, a.repeat) for a in asked]
+        kept = await self._model.accounted(requests)
+        lost = _difference(self.budget.spent, before + kept)
+        if lost["calls"] > 0:
+            self._journal.record(place, {**lost, "ledger_hits": 0})
 
     def _skip(self, fresh: Sequence[Assignment], missing: Mapping[str, Any]) -> None:
         for position, (problem, detail, lost_attempts) in missing.items():

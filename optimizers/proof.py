@@ -21,6 +21,7 @@ from benchmarks.evidence.mcnemar import exact_mcnemar
 from benchmarks.evidence.paired_mean import paired_t
 from benchmarks.evidence.records import Interval, PairedDifference
 from benchmarks.metrics.protocol import Metric
+from benchmarks.models.protocol import FailureKind
 from benchmarks.prompts.prompt import Prompt
 from optimizers.evaluator import Evaluator
 from optimizers.journal import Journal
@@ -106,6 +107,7 @@ async def prove(
         if not part or evaluator.out_of_time:
             break
         walked += part
+    walked = [example for example in walked if _paid(prompts, example, evaluator)]
     examples, ours, theirs = _complete(winner, baseline, walked, evaluator)
     if not examples:
         return None
@@ -130,6 +132,12 @@ async def prove(
         winner_rollouts=tuple(ours),
         baseline_rollouts=tuple(theirs),
     )
+
+
+def _paid(prompts: Sequence[Prompt], example: Example, evaluator: Evaluator) -> bool:
+    """Whether the caps paid for the row: a row that lost attempts left no room for is not missing but out of reach."""
+    rollouts = (evaluator.rollout(prompt, example) for prompt in prompts)
+    return not any(rollout and rollout.problem == FailureKind.UNAFFORDABLE for rollout in rollouts)
 
 
 def _turns(prompts: Sequence[Prompt], rows: Sequence[Example]) -> list[Assignment]:

@@ -23,7 +23,7 @@ from service.home import Home
 if TYPE_CHECKING:
     from benchmarks.models.batch.provider import Rhythm
 
-ONE_ATTEMPT = Patience(attempts=1, attempts_at_first=1)
+ONE_ATTEMPT = Patience(attempts=1, attempts_at_first=1, requests_at_first=None)
 """A request that its batch did not answer is missing: another attempt could take another day."""
 
 

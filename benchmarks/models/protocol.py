@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from benchmarks.budget import Charge
 from benchmarks.records import record
 
 ParameterValue = str | int | float | bool | None | list[str]
@@ -154,6 +155,10 @@ class Remembering(LanguageModel, Protocol):
 
     async def recall(self, requests: Sequence[Request]) -> Sequence[Completion | Failure | None]:
         """What is known, parallel to `requests`, looked up at once; None where the model must be asked."""
+        ...
+
+    async def accounted(self, requests: Sequence[Request]) -> Charge:
+        """What this run was charged with for replies to `requests` that are kept: what a later run will be, too."""
         ...
 
     def start(self, request: Request) -> asyncio.Task[Completion | Failure]:

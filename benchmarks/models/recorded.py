@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.budget import Budget
+from benchmarks.budget import Budget, Charge
 from benchmarks.ledger.protocol import Entry, Ledger, Occasion, ledger_key
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Completion, Failure, LanguageModel, ModelIdentity, Request
@@ -73,6 +73,13 @@ class Recorded:
                 self._charge(key, entry, request)
                 replies.append(entry.reply)
         return replies
+
+    async def accounted(self, requests: Sequence[Request]) -> Charge:
+        """What this run was charged with for the kept replies to `requests`."""
+        ours = [request for request in requests if self._key(request) in self._charged]
+        entries = await self._ledger.find_all([request.key for request in ours])
+        charges = (self._tariff.replayed(r, entry.reply) for r, entry in zip(ours, entries, strict=True) if entry)
+        return sum(charges, Charge())
 
     def start(self, request: Request) -> asyncio.Task[Completion | Failure]:
         """The kept reply to `request`, else the inner model's, as a task of its own.

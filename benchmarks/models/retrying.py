@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from benchmarks.errors import EndpointDown
 from benchmarks.models.pace import MAX_RETRY_AFTER_S
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
 
@@ -16,12 +17,16 @@ class Patience:
     """How long to keep trying: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
 
     The wait before attempt k+1 is uniform in [0, min(longest_s, first_s * 2^(k-1))], or what Retry-After asks for, if
-    that is longer. While an endpoint has never answered, only `attempts_at_first` tries are made to connect to it, so
-    that a mistyped address is reported at once.
+    that is longer. While an endpoint has never answered, only `attempts_at_first` tries are made to connect to it, and
+    it is given up after `requests_at_first` requests without an answer, or after `in_vain_at_first` attempts, of all
+    requests together, that did not reach it or may have been billed in vain. So a mistyped address is reported at
+    once, and one that only takes money soon.
     """
 
     attempts: int = 6
     attempts_at_first: int = 2
+    requests_at_first: int | None = 16
+    in_vain_at_first: int = 12
     first_s: float = 0.5
     longest_s: float = 20.0
 
@@ -42,6 +47,7 @@ class Retrying:
         self._rng = rng
         self._sleep = sleep
         self._has_answered = False
+        self._failed_at_first = self._in_vain_at_first = 0
         self._withdrawals = 0
         self._sleeping: set[asyncio.Future[None]] = set()
 
@@ -51,7 +57,10 @@ class Retrying:
         return self.inner.identity
 
     async def complete(self, request: Request) -> Completion | Failure:
-        """The first answer that is not a passing failure, else the last failure; lost attempts are counted in it."""
+        """The first answer that is not a passing failure, else the last failure; lost attempts are counted in it.
+
+        Raises EndpointDown if the endpoint has answered none of the first requests.
+        """
         lost = 0
         attempt = 0
         withdrawals = self._withdrawals
@@ -62,7 +71,10 @@ class Retrying:
                 self._has_answered = True
                 return replace(reply, lost_attempts=lost + reply.lost_attempts) if lost else reply
             lost += max(reply.lost_attempts, reply.maybe_billed)
-            if reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply):
+            last = reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply)
+            if not self._has_answered:
+                self._count_at_first(reply, last=last)
+            if last:
                 return replace(reply, lost_attempts=lost)
             longest = min(self._patience.longest_s, self._patience.first_s * 2 ** (attempt - 1))
             asked_for = min(reply.retry_after_s or 0.0, MAX_RETRY_AFTER_S)
@@ -83,6 +95,20 @@ class Retrying:
         if not connected and not self._has_answered:
             return self._patience.attempts_at_first
         return self._patience.attempts
+
+    def _count_at_first(self, failure: Failure, *, last: bool) -> None:
+        if failure.kind in (FailureKind.RATE_LIMITED, FailureKind.UNAFFORDABLE):
+            return
+        self._failed_at_first += last
+        self._in_vain_at_first += failure.maybe_billed or failure.kind is FailureKind.CONNECTION
+        patience = self._patience
+        if patience.requests_at_first is not None and (
+            self._failed_at_first >= patience.requests_at_first or self._in_vain_at_first >= patience.in_vain_at_first
+        ):
+            raise EndpointDown(
+                f"{failure.detail.rstrip('.')}. None of the first requests was answered. Nothing that was paid for "
+                "is lost: run the same command again once the endpoint answers."
+            )
 
     async def withdraw(self) -> None:
         """Ends all waits; no further attempt follows them."""

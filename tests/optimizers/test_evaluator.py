@@ -36,7 +36,9 @@ def block(rows: int, prompt: Prompt = TASK.baseline, begin: int = 0) -> list[Ass
 
 
 def job(**fields: Any) -> Job:
-    return Job(**{"task": TASK, "caps": Caps(calls=1000), "patience": Patience(attempts=2), **fields})
+    return Job(
+        **{"task": TASK, "caps": Caps(calls=1000), "patience": Patience(attempts=2, requests_at_first=None), **fields}
+    )
 
 
 def evaluate(

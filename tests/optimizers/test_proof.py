@@ -234,3 +234,20 @@ def test_macro_f1_is_compared_as_a_whole() -> None:
     assert proof.difference is not None
     assert "bootstrap" in proof.difference.test
     assert proof.proven
+
+
+def test_rows_that_lost_attempts_left_no_budget_for_are_not_missing() -> None:
+    """Ten attempts were billed in vain, so the cap of two calls a row ends ten calls early."""
+    lost: set[str] = set()
+
+    def respond(request: Request) -> str | Failure:
+        if request.example_id not in lost and len(lost) < 10:
+            lost.add(request.example_id)
+            return Failure(kind=FailureKind.TIMEOUT, detail="slow", maybe_billed=True)
+        return discordant(60, 10)(request)
+
+    proof = proof_of(respond, job=Job(task=TASK, caps=Caps(calls=2 * len(TEST))))
+    assert proof is not None
+    assert len(TEST) - 10 <= proof.n < len(TEST)
+    assert proof.missing == 0.0
+    assert proof.proven

@@ -126,7 +126,7 @@ def connected(inner: LanguageModel, budget: Budget, ledger: MemoryLedger, concur
         ledger=ledger,
         occasion=Occasion(),
         mark=0,
-        patience=Patience(attempts=3, first_s=0.0),
+        patience=Patience(attempts=3, first_s=0.0, requests_at_first=None),
         rng=random.Random(0),
     )
 

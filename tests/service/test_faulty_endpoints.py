@@ -282,6 +282,16 @@ STAYING = {
 }
 
 
+REFUSED_OUTRIGHT = (
+    FaultKind.RATE_LIMITED,
+    FaultKind.SERVER_ERROR,
+    FaultKind.BAD_GATEWAY,
+    FaultKind.OVERLOADED,
+    FaultKind.REVOKED_KEY,
+)
+"""Nothing of it can be billed; what the other faults may have cost stays charged in the run that goes on."""
+
+
 @pytest.mark.parametrize("first", [pytest.param(1, marks=pytest.mark.slow), FIRST])
 @pytest.mark.parametrize(("fault", "cause", "remedy"), STAYING.values(), ids=STAYING.keys())
 def test_what_stays_ends_the_job_which_goes_on_later(
@@ -297,8 +307,28 @@ def test_what_stays_ends_the_job_which_goes_on_later(
     healthy = LocalEndpoint(answer)
     course = course_at(healthy, kept)
     assert course.decisions == usual.decisions
-    assert course.spent == usual.spent
     assert sick.times_answered.keys().isdisjoint(healthy.times_answered)
+    assert sick.billed_calls + healthy.billed_calls <= course.spent.calls <= PLENTY.calls
+    if fault.kind in REFUSED_OUTRIGHT:
+        assert course.spent == usual.spent
+
+
+@pytest.mark.parametrize("first", [1, FIRST])
+def test_runs_that_fail_one_after_the_other_do_not_exceed_the_caps_together(usual: Course, first: int) -> None:
+    """What a run has lost on an endpoint that takes requests and never ends its answers, the next one counts."""
+    kept, caps, billed = Kept(), Caps(calls=137), 0
+    for healthy_until in (first, 1, 1, 1):
+
+        def fault(number: int, until: int = healthy_until) -> Fault | None:
+            return Fault(kind=FaultKind.STALL) if number >= until else None
+
+        sick = LocalEndpoint(answer, fault=fault)
+        with pytest.raises(EndpointError):
+            course_at(sick, kept, caps)
+        billed += sick.billed_calls
+    healthy = LocalEndpoint(answer)
+    course = course_at(healthy, kept, caps)
+    assert billed + healthy.billed_calls <= course.spent.calls <= caps.calls
 
 
 ON_CERTAIN_ROWS: dict[str, tuple[Reply | Fault, str, float | None]] = {

@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 
 import pytest
 
+from benchmarks.budget import Charge
 from benchmarks.datasets.records import Example
 from benchmarks.errors import AccessDenied, MetricError
 from benchmarks.evaluation.rollout import Rollout
@@ -144,6 +145,9 @@ class Remembers(Backwards):
             Completion(text=r.messages[-1].content, usage=Usage()) if r.example_id in self.known else None
             for r in requests
         ]
+
+    async def accounted(self, requests: Sequence[Request]) -> Charge:
+        return Charge()
 
     def start(self, request: Request) -> asyncio.Task[Completion | Failure]:
         return asyncio.get_running_loop().create_task(self._see_through(request))

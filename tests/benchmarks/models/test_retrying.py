@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from benchmarks.errors import AccessDenied
+from benchmarks.errors import AccessDenied, EndpointDown
 from benchmarks.models.direct import Direct
 from benchmarks.models.pace import MAX_RETRY_AFTER_S
 from benchmarks.models.protocol import Completion, Failure, FailureKind, Message
@@ -210,3 +210,32 @@ async def test_a_bad_stretch_of_a_real_connection_is_sat_out() -> None:
     assert endpoint.requests == 6
     assert sleep.waits[0] == 3.0
     assert all(wait < 3.0 for wait in sleep.waits[1:])
+
+
+@pytest.mark.parametrize(
+    ("first", "most_sent"),
+    [
+        (failure(FailureKind.SERVER_ERROR), 16 * 4),
+        (failure(FailureKind.TIMEOUT, maybe_billed=True), 12),
+        (failure(FailureKind.CONNECTION), 12),
+    ],
+    ids=["500", "time-outs", "nobody there"],
+)
+async def test_an_endpoint_that_answers_nothing_at_first_is_given_up(first: Failure, most_sent: int) -> None:
+    model, inner = retrying(in_turn(first), Recording())
+
+    async def until_given_up() -> None:
+        for number in range(100):
+            await model.complete(ask(f"question {number}"))
+
+    with pytest.raises(EndpointDown, match=r"None of the first requests was answered.*run the same command again"):
+        await until_given_up()
+    assert len(inner.requests) <= most_sent
+
+
+async def test_one_that_has_answered_is_not_given_up_here() -> None:
+    model, inner = retrying(in_turn("hello", failure(FailureKind.TIMEOUT, maybe_billed=True)), Recording())
+    await model.complete(ask())
+    for number in range(10):
+        assert isinstance(await model.complete(ask(f"question {number}")), Failure)
+    assert len(inner.requests) == 1 + 10 * 4

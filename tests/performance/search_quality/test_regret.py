@@ -13,5 +13,6 @@ HARDEST_MODEL = "t0pp"
 
 @pytest.mark.shared
 @pytest.mark.skipif(not landscapes_folder().is_dir(), reason="the folder of landscapes is missing")
+@pytest.mark.slow
 def test_at_1000_calls_the_winner_is_within_3_points_of_the_best_of_32() -> None:
     assert mean_regret(HARDEST_MODEL, calls=1000) <= 0.03

@@ -28,9 +28,11 @@ def slow(tmp_path: Path) -> Iterator[Server]:
     def late(_number: int) -> Fault:
         return Fault(delay_s=0.1)
 
-    with tickets.endpoint(late).in_thread() as endpoint:
-        with served(tmp_path, endpoints(endpoint.url, max_concurrency=8)) as server:
-            yield server
+    with (
+        tickets.endpoint(late).in_thread() as endpoint,
+        served(tmp_path, endpoints(endpoint.url, max_concurrency=8)) as server,
+    ):
+        yield server
 
 
 def test_events_are_numbered_from_one_and_tell_the_job_from_its_first_phase_to_its_end(finished: Finished) -> None:
