@@ -146,8 +146,8 @@ class Pace:
         if isinstance(reply, Completion):
             self._answers(number)
             if self._failed_at or self._suspects:
-                self._failed_at.pop(_row(request), None)
-                self._suspects.discard(_row(request))
+                self._failed_at.pop(row_of(request), None)
+                self._suspects.discard(row_of(request))
             self.level.answered(reply.latency_s, at_once, epoch)
         else:
             self._judge(request, reply, number=number, at_once=at_once, epoch=epoch, probe=probe)
@@ -200,16 +200,16 @@ class Pace:
             self._resume(self._outage, f"The endpoint answers again, after {spoken(lasted_s)}: going on.")
 
     def _miss(self, request: Request, failure: Failure) -> None:
-        if _row(request) in self._suspects:
+        if row_of(request) in self._suspects:
             return
-        self._failed_at[_row(request)] = self.left
+        self._failed_at[row_of(request)] = self.left
         if not self._has_answered:
             return
         now = asyncio.get_running_loop().time()
         if not self._unanswered:
             self._silent_since = now
         self._unanswered += 1
-        self._silent_rows.add(_row(request))
+        self._silent_rows.add(row_of(request))
         self._unreachable += failure.kind is FailureKind.CONNECTION and not failure.maybe_billed
         quiet = self._unanswered >= UNANSWERED and now >= self._silent_since + QUIET_S
         if self._outage is None and (self._unreachable >= UNREACHABLE or quiet):
@@ -316,7 +316,8 @@ class Pace:
             waiting.set_result(probe)
 
 
-def _row(request: Request) -> str | bytes:
+def row_of(request: Request) -> str | bytes:
+    """What tells the row of `request` from others."""
     return request.example_id or request.key
 
 

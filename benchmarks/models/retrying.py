@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from benchmarks.errors import EndpointDown
-from benchmarks.models.pace import MAX_RETRY_AFTER_S
+from benchmarks.models.pace import FEW_ROWS, MAX_RETRY_AFTER_S, row_of
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
 
 
@@ -20,7 +20,8 @@ class Patience:
     that is longer. While an endpoint has never answered, only `attempts_at_first` tries are made to connect to it, and
     it is given up after `requests_at_first` requests without an answer, or after `in_vain_at_first` attempts, of all
     requests together, that did not reach it or may have been billed in vain. So a mistyped address is reported at
-    once, and one that only takes money soon.
+    once, and one that only takes money soon. Fewer than `FEW_ROWS` rows may be at fault themselves: a job that is
+    resumed may begin with those that the endpoint never answers.
     """
 
     attempts: int = 6
@@ -48,6 +49,7 @@ class Retrying:
         self._sleep = sleep
         self._has_answered = False
         self._failed_at_first = self._in_vain_at_first = 0
+        self._rows_at_first: set[str | bytes] = set()
         self._withdrawals = 0
         self._sleeping: set[asyncio.Future[None]] = set()
 
@@ -73,7 +75,7 @@ class Retrying:
             lost += max(reply.lost_attempts, reply.maybe_billed)
             last = reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply)
             if not self._has_answered:
-                self._count_at_first(reply, last=last)
+                self._count_at_first(request, reply, last=last)
             if last:
                 return replace(reply, lost_attempts=lost)
             longest = min(self._patience.longest_s, self._patience.first_s * 2 ** (attempt - 1))
@@ -96,15 +98,16 @@ class Retrying:
             return self._patience.attempts_at_first
         return self._patience.attempts
 
-    def _count_at_first(self, failure: Failure, *, last: bool) -> None:
+    def _count_at_first(self, request: Request, failure: Failure, *, last: bool) -> None:
         if failure.kind in (FailureKind.RATE_LIMITED, FailureKind.UNAFFORDABLE):
             return
+        self._rows_at_first.add(row_of(request))
         self._failed_at_first += last
         self._in_vain_at_first += failure.maybe_billed or failure.kind is FailureKind.CONNECTION
         patience = self._patience
-        if patience.requests_at_first is not None and (
-            self._failed_at_first >= patience.requests_at_first or self._in_vain_at_first >= patience.in_vain_at_first
-        ):
+        if len(self._rows_at_first) < FEW_ROWS or patience.requests_at_first is None:
+            return
+        if self._failed_at_first >= patience.requests_at_first or self._in_vain_at_first >= patience.in_vain_at_first:
             raise EndpointDown(
                 f"{failure.detail.rstrip('.')}. None of the first requests was answered. Nothing that was paid for "
                 "is lost: run the same command again once the endpoint answers."

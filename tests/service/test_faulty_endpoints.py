@@ -316,16 +316,19 @@ def test_what_stays_ends_the_job_which_goes_on_later(
 @pytest.mark.parametrize("first", [1, FIRST])
 def test_runs_that_fail_one_after_the_other_do_not_exceed_the_caps_together(usual: Course, first: int) -> None:
     """What a run has lost on an endpoint that takes requests and never ends its answers, the next one counts."""
-    kept, caps, billed = Kept(), Caps(calls=137), 0
+    kept, caps, billed, failed = Kept(), Caps(calls=137), 0, 0
     for healthy_until in (first, 1, 1, 1):
 
         def fault(number: int, until: int = healthy_until) -> Fault | None:
             return Fault(kind=FaultKind.STALL) if number >= until else None
 
         sick = LocalEndpoint(answer, fault=fault)
-        with pytest.raises(EndpointError):
+        try:
             course_at(sick, kept, caps)
+        except EndpointError:
+            failed += 1
         billed += sick.billed_calls
+    assert failed
     healthy = LocalEndpoint(answer)
     course = course_at(healthy, kept, caps)
     assert billed + healthy.billed_calls <= course.spent.calls <= caps.calls

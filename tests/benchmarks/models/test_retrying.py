@@ -216,7 +216,7 @@ async def test_a_bad_stretch_of_a_real_connection_is_sat_out() -> None:
     ("first", "most_sent"),
     [
         (failure(FailureKind.SERVER_ERROR), 16 * 4),
-        (failure(FailureKind.TIMEOUT, maybe_billed=True), 12),
+        (failure(FailureKind.TIMEOUT, maybe_billed=True), 4 * 4 + 1),
         (failure(FailureKind.CONNECTION), 12),
     ],
     ids=["500", "time-outs", "nobody there"],
@@ -226,7 +226,7 @@ async def test_an_endpoint_that_answers_nothing_at_first_is_given_up(first: Fail
 
     async def until_given_up() -> None:
         for number in range(100):
-            await model.complete(ask(f"question {number}"))
+            await model.complete(ask(f"question {number}", example_id=f"row {number}"))
 
     with pytest.raises(EndpointDown, match=r"None of the first requests was answered.*run the same command again"):
         await until_given_up()
@@ -239,3 +239,12 @@ async def test_one_that_has_answered_is_not_given_up_here() -> None:
     for number in range(10):
         assert isinstance(await model.complete(ask(f"question {number}")), Failure)
     assert len(inner.requests) == 1 + 10 * 4
+
+
+async def test_a_few_rows_alone_do_not_give_it_up() -> None:
+    """As when a job is resumed, and what is left begins with rows that the endpoint never answers."""
+    model, inner = retrying(in_turn(failure(FailureKind.GARBLED, maybe_billed=True)), Recording())
+    for prompt in range(10):
+        for row in range(4):
+            assert isinstance(await model.complete(ask(f"{prompt} {row}", example_id=f"row {row}")), Failure)
+    assert len(inner.requests) == 10 * 4 * 4
