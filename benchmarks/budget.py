@@ -136,7 +136,7 @@ class Budget:
 
     def affords(self, amount: Amount) -> bool:
         """Whether `amount` fits into what is neither spent, reserved nor held."""
-        return self._fits(amount + self._held)
+        return self.fits(amount + self._held)
 
     def calls_left(self) -> int:
         """Calls that are neither spent, reserved nor held."""
@@ -148,7 +148,7 @@ class Budget:
         Waits while requests under way may still give some of their reservations back; False when nothing is under
         way and `amount` does not fit.
         """
-        while not self._fits(amount):
+        while not self.fits(amount):
             if not self._reserved_calls:
                 return False
             self._settled.clear()
@@ -178,7 +178,8 @@ class Budget:
         """Counts a reply that was there before the job began, or was already charged to it."""
         self.charge(_HIT)
 
-    def _fits(self, amount: Amount) -> bool:
+    def fits(self, amount: Amount) -> bool:
+        """Whether `amount` fits into what is neither spent nor reserved; what is held counts as free."""
         caps = self.caps
         return (
             self._calls + self._reserved_calls + amount.calls <= caps.calls

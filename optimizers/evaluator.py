@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.budget import Amount, Budget, Charge
 from benchmarks.datasets.records import Example
 from benchmarks.digests import digest
-from benchmarks.errors import EndpointDown, EndpointError, StorageError
+from benchmarks.errors import BudgetError, EndpointDown, EndpointError, MetricError, StorageError
 from benchmarks.evaluation.rollout import REFUSALS, Rollout, request_for
 from benchmarks.evaluation.run import MOST_AT_ONCE, Assignment, run
 from benchmarks.metrics.protocol import Metric
@@ -125,23 +125,30 @@ class Evaluator:
         point = f"block {self._blocks}"
         cells = digest([_cell(a) for a in fresh])[:16]
         settled = self._journal.recall(point)
-        in_vain = self._charge_in_vain(point)
+        in_vain, lost = self._charge_in_vain(point)
         if settled is not None and settled.get("out_of_time"):
             self._restore_time(settled)
             self.budget.charge(Charge(**settled["charge"]))
             self.out_of_time = True
             return
         self._intend(point, len(fresh), cells)
+        if lost and settled is None and not self.budget.fits(self.forecast(fresh)):
+            raise BudgetError(
+                f"Earlier runs of this job lost {lost} calls to an endpoint that took them and gave no reply, and what "
+                "is left of the budget does not pay for what comes next. Raise the budget: what was answered is kept."
+            )
         known_missing: Mapping[str, Any] = settled["missing"] if settled else {}
         self._skip(fresh, known_missing)
         asked = [a for position, a in enumerate(fresh) if str(position) not in known_missing]
-        before = self.budget.spent
+        before, charges = self.budget.spent, self._charges
         try:
             async with asyncio.timeout(None if settled else self._seconds_left()):
                 await asyncio.sleep(0)  # Where no time is left at all, nothing may leave.
                 results = await run(
                     asked, model=self._model, metric=self.metric, on_rollout=self.tally.count, at_once=self._at_once
                 )
+            if settled is None:
+                self._check_endpoint(results)
         except TimeoutError:
             # Requests under way at the deadline are waited for until the cap is reached, and then given up.
             await withdraw_within(self._model, self._cap_s() - self._now())
@@ -151,16 +158,11 @@ class Evaluator:
             self._restore_time(fact)
             self.out_of_time = True
             return
-        except EndpointError:
-            await self._write_off(in_vain, asked, before)
+        except (EndpointError, MetricError):
+            await self._write_off(in_vain, asked, before, charges)
             raise
         self._learn(asked, results)
         if settled is None:
-            try:
-                self._check_endpoint(results)
-            except EndpointError:
-                await self._write_off(in_vain, asked, before)
-                raise
             missing = {
                 str(position): [r.problem, r.detail, r.lost_attempts] for position, r in enumerate(results) if r.missing
             }
@@ -185,25 +187,34 @@ class Evaluator:
                 "Begin it anew with --fresh."
             )
 
-    def _charge_in_vain(self, point: str) -> str:
-        """Charges what earlier runs spent in vain at `point`; returns where this run is to write down what it does."""
+    @property
+    def _charges(self) -> int:
+        return self._model.charges if isinstance(self._model, Remembering) else 0
+
+    def _charge_in_vain(self, point: str) -> tuple[str, int]:
+        """Charges what earlier runs spent in vain at `point`; returns where this run is to write down what it does, and
+        how many calls it was."""
+        calls = 0
         for number in itertools.count(1):
             place = f"{point} in vain {number}"
             fact = self._journal.recall(place)
             if fact is None:
-                return place
-            self.budget.charge(Charge(**fact))
+                return place, calls
+            charge = Charge(**fact)
+            calls += charge.calls
+            self.budget.charge(charge)
         raise AssertionError("counting does not end")
 
-    async def _write_off(self, place: str, asked: Sequence[Assignment], before: Charge) -> None:
-        """Writes down what this block has cost beyond the replies that are kept, which a later run is charged for."""
+    async def _write_off(self, place: str, asked: Sequence[Assignment], before: Charge, charges: int) -> None:
+        """Writes down what this block has cost beyond the replies that are kept, which a later run is charged for.
+        What was refused outright cost no tokens, and is not written off."""
         if not isinstance(self._model, Remembering):
             return
         await self._model.withdraw()
         requests = [request_for(a.prompt, a.example, a.repeat) for a in asked]
-        kept = await self._model.accounted(requests)
+        kept = await self._model.accounted(requests, since=charges)
         lost = _difference(self.budget.spent, before + kept)
-        if lost["calls"] > 0:
+        if lost["prompt_tokens"] > 0:
             self._journal.record(place, {**lost, "ledger_hits": 0})
 
     def _skip(self, fresh: Sequence[Assignment], missing: Mapping[str, Any]) -> None:
@@ -242,8 +253,9 @@ class Evaluator:
                 f"{len(missing)} of {len(results)} calls got no reply; the last one: {missing[-1].detail}. "
                 "Nothing that was paid for is lost: run the same command again once the endpoint answers."
             )
-        if results and not self.rollouts and all(r.problem in REFUSALS for r in results):
-            raise EndpointError(f"The endpoint refuses every request. The last refusal: {results[-1].detail}")
+        answered = [r for r in results if not r.missing]
+        if answered and not self.rollouts and all(r.problem in REFUSALS for r in answered):
+            raise EndpointError(f"The endpoint refuses every request. The last refusal: {answered[-1].detail}")
 
     def _now(self) -> float:
         return self.elapsed_s + self._clock() - self._since

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.errors import StorageError
 from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted
 from service.home import Home
 from service.tables import events, optimizations
@@ -95,14 +96,21 @@ class EventLog:
             if not self._changed:
                 return
             new, self._new, self._changed = self._new, [], False
-            with self.home.writing() as connection:
-                append(connection, self.job_id, new, self.home.timestamp())
-                if self.calls_planned:
-                    connection.execute(
-                        sa.update(optimizations)
-                        .where(optimizations.c.id == self.job_id)
-                        .values(progress=dict(self._progress), updated_at=self.home.timestamp())
-                    )
+            try:
+                self._write(new)
+            except StorageError:
+                self._new, self._changed = [*new, *self._new], True
+                raise
+
+    def _write(self, new: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        with self.home.writing() as connection:
+            append(connection, self.job_id, new, self.home.timestamp())
+            if self.calls_planned:
+                connection.execute(
+                    sa.update(optimizations)
+                    .where(optimizations.c.id == self.job_id)
+                    .values(progress=dict(self._progress), updated_at=self.home.timestamp())
+                )
 
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
@@ -111,7 +119,9 @@ class EventLog:
         async def again() -> None:
             while True:
                 await asyncio.sleep(FLUSH_S)
-                await asyncio.to_thread(self.flush)
+                # A database that is busy for once is no reason to stop: what was not written is written later.
+                with contextlib.suppress(StorageError):
+                    await asyncio.to_thread(self.flush)
 
         task = asyncio.create_task(again())
         try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from benchmarks.ledger.protocol import Entry
-from benchmarks.models.protocol import Completion, Failure
+from benchmarks.ledger.protocol import Entry, UnderWay
 
 
 @dataclass(slots=True)
@@ -15,7 +13,7 @@ class MemoryLedger:
     """Keeps entries for as long as it lives."""
 
     entries: dict[bytes, Entry] = field(default_factory=dict)
-    under_way: dict[bytes, asyncio.Task[Completion | Failure]] = field(default_factory=dict)
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     async def find(self, key: bytes) -> Entry | None:
         """The entry under `key`."""

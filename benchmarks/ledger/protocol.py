@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.digests import canonical
 from benchmarks.models.protocol import Completion, Failure, ModelIdentity, Request
 from benchmarks.records import record
+
+MOST_REMEMBERED = 100_000
+"""Keys of kept replies that are remembered: many more than are kept between a look-up and what follows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,32 @@ class Entry:
     sequence: int = 0
 
 
+@dataclass(slots=True)
+class UnderWay:
+    """What the jobs that share a ledger object are asking just now, and what was kept lately.
+
+    `tasks` has the requests under way by key. Whoever looked a key up at some `moment` and found nothing asks
+    `kept_since(key, moment)` before it sends: meanwhile another may have asked, and have been answered.
+    """
+
+    tasks: dict[bytes, asyncio.Task[Completion | Failure]] = field(default_factory=dict)
+    moment: int = 0
+    _kept: dict[bytes, int] = field(default_factory=dict)
+
+    def end(self, key: bytes, *, kept: bool) -> None:
+        """The request under `key` is answered, and its reply kept, or it came to nothing."""
+        del self.tasks[key]
+        if kept:
+            self._kept[key] = self.moment
+            self.moment += 1
+            if len(self._kept) > MOST_REMEMBERED:
+                del self._kept[next(iter(self._kept))]
+
+    def kept_since(self, key: bytes, moment: int) -> bool:
+        """Whether a reply was kept under `key` at `moment` or later."""
+        return self._kept.get(key, -1) >= moment
+
+
 class Ledger(Protocol):
     """Replies by key; append-only.
 
@@ -67,8 +96,8 @@ class Ledger(Protocol):
     """
 
     @property
-    def under_way(self) -> dict[bytes, asyncio.Task[Completion | Failure]]:
-        """What is being asked just now by the jobs that share this ledger object, by key."""
+    def under_way(self) -> UnderWay:
+        """What the jobs that share this ledger object are asking."""
         ...
 
     async def find(self, key: bytes) -> Entry | None:

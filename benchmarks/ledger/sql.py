@@ -11,12 +11,11 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 
 from benchmarks.errors import StorageError
-from benchmarks.ledger.protocol import Entry
+from benchmarks.ledger.protocol import Entry, UnderWay
 from benchmarks.ledger.rows import NAMES, entry_of, references, row_of, shared_texts
 from benchmarks.ledger.server import in_one_line, take_turn
 from benchmarks.ledger.tables import ledger, tables
 from benchmarks.ledger.texts import SharedTexts
-from benchmarks.models.protocol import Completion, Failure
 
 __all__ = ["MOST_IN_A_GROUP", "SqlLedger", "tables"]
 
@@ -93,7 +92,7 @@ class SqlLedger:
         self._reader = ThreadPoolExecutor(1, "ledger-reader")
         self._writer = ThreadPoolExecutor(1, "ledger-writer")
         self._keeping: _Grouped[Entry, Entry] = _Grouped(self._keep_all)
-        self.under_way: dict[bytes, asyncio.Task[Completion | Failure]] = {}
+        self.under_way = UnderWay()
 
     async def find(self, key: bytes) -> Entry | None:
         """The entry under `key`."""

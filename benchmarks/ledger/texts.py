@@ -20,7 +20,7 @@ class SharedTexts:
 
     def numbers(self, engine: sa.Engine, wanted: Iterable[str]) -> Mapping[str, int]:
         """The numbers of all texts seen so far, those `wanted` among them."""
-        new = {text: storable(text) for text in set(wanted) - self._number_of.keys()}
+        new = {text: storable(text) for text in wanted if text not in self._number_of}
         if new:
             stored = sorted(set(new.values()))
             # Committed before anybody remembers it, and in one order, so that writers cannot block each other.
@@ -33,7 +33,7 @@ class SharedTexts:
 
     def texts(self, connection: sa.Connection, wanted: Iterable[int]) -> Mapping[int, str]:
         """The texts of all numbers seen so far, those `wanted` among them."""
-        new = set(wanted) - self._text_of.keys()
+        new = {number for number in wanted if number not in self._text_of}
         if new:
             query = sa.select(texts.c.number, texts.c.text).where(texts.c.number.in_(new))
             self._text_of.update((row.number, row.text) for row in connection.execute(query))

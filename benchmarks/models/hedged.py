@@ -84,7 +84,8 @@ class Hedged:
             winner = await _answered([first, second])
             loser = second if winner is first else first
             await _end([loser])
-            reply, other = winner.result(), None if loser.cancelled() else loser.result()
+            reply = winner.result()
+            other = None if loser.cancelled() or loser.exception() is not None else loser.result()
             lost = 1
             if isinstance(other, Failure) and not other.maybe_billed and other.kind is not FailureKind.CONTENT_FILTER:
                 charge, lost = self._tariff.charge(request, other), 0

@@ -228,6 +228,11 @@ class Pace:
         """Whether so many rows failed that it is the endpoint."""
         return len(self._silent_rows) >= FEW_ROWS
 
+    @property
+    def _certain(self) -> bool:
+        """Whether it is the endpoint, and not a few rows that it fails on."""
+        return self._many or self._unreachable >= UNREACHABLE
+
     def _resume(self, outage: _Outage, notice: str) -> None:
         self._outage = None
         if self._probing is not None:
@@ -243,7 +248,7 @@ class Pace:
             return
         loop = asyncio.get_running_loop()
         ends = outage.since + user.outage_s
-        if raising and self._many and loop.time() >= ends:
+        if raising and self._certain and loop.time() >= ends:
             raise self._down(outage, user)
         if user not in outage.told:
             soon = outage.since + min(user.outage_s, FEW_ROWS_S)
@@ -257,9 +262,9 @@ class Pace:
         """Waits on while it is worth it; then gives up, or goes on if only a few rows failed."""
         loop = asyncio.get_running_loop()
         ends = outage.since + user.outage_s
-        if loop.time() < ends and (self._many or self._unreachable >= UNREACHABLE):
+        if loop.time() < ends and self._certain:
             outage.told[user] = loop.call_at(ends, self._reconsider, outage, user)
-        elif self._many:
+        elif self._certain:
             for whose, waiting in self._waiting:
                 if whose is user and not waiting.done():
                     waiting.set_exception(self._down(outage, user))

@@ -157,8 +157,14 @@ class Remembering(LanguageModel, Protocol):
         """What is known, parallel to `requests`, looked up at once; None where the model must be asked."""
         ...
 
-    async def accounted(self, requests: Sequence[Request]) -> Charge:
-        """What this run was charged with for replies to `requests` that are kept: what a later run will be, too."""
+    @property
+    def charges(self) -> int:
+        """How many replies this run was charged with so far."""
+        ...
+
+    async def accounted(self, requests: Sequence[Request], since: int) -> Charge:
+        """What this run was charged with for replies to `requests` that are kept, which a later run will be, too;
+        without those that were charged when `charges` was below `since`."""
         ...
 
     def start(self, request: Request) -> asyncio.Task[Completion | Failure]:

@@ -44,9 +44,9 @@ class Recorded:
         self._budget = budget
         self._tariff = tariff
         self._grace_s = grace_s
-        self._charged: set[bytes] = set()
+        self._charged: dict[bytes, int] = {}
         self._under_way: dict[bytes, asyncio.Task[Completion | Failure]] = {}
-        self._unknown_until: dict[bytes, float] = {}
+        self._looked_up: dict[bytes, tuple[float, int]] = {}
         self._withdrawals = 0
 
     @property
@@ -62,23 +62,28 @@ class Recorded:
     async def recall(self, requests: Sequence[Request]) -> Sequence[Completion | Failure | None]:
         """The kept replies to `requests`, charged, from one look-up; None where there is none yet."""
         keys = [self._key(request) for request in requests]
+        looked_up = (asyncio.get_running_loop().time(), self._ledger.under_way.moment)
         entries = await self._ledger.find_all(keys)
-        until = asyncio.get_running_loop().time() + FRESH_S
         replies: list[Completion | Failure | None] = []
         for key, entry, request in zip(keys, entries, requests, strict=True):
             if entry is None:
-                self._unknown_until[key] = until
+                self._looked_up[key] = looked_up
                 replies.append(None)
             else:
                 self._charge(key, entry, request)
                 replies.append(entry.reply)
         return replies
 
-    async def accounted(self, requests: Sequence[Request]) -> Charge:
-        """What this run was charged with for the kept replies to `requests`."""
-        ours = [request for request in requests if self._key(request) in self._charged]
-        entries = await self._ledger.find_all([request.key for request in ours])
-        charges = (self._tariff.replayed(r, entry.reply) for r, entry in zip(ours, entries, strict=True) if entry)
+    @property
+    def charges(self) -> int:
+        """How many replies were charged so far."""
+        return len(self._charged)
+
+    async def accounted(self, requests: Sequence[Request], since: int) -> Charge:
+        """What was charged for the kept replies to `requests`, those before the charge number `since` left out."""
+        ours = {key: request for request in requests if self._charged.get(key := self._key(request), -1) >= since}
+        entries = await self._ledger.find_all(list(ours))
+        charges = (self._tariff.replayed(ours[entry.key], entry.reply) for entry in entries if entry)
         return sum(charges, Charge())
 
     def start(self, request: Request) -> asyncio.Task[Completion | Failure]:
@@ -107,27 +112,30 @@ class Recorded:
         return reply
 
     async def _answer(self, key: bytes, request: Request, withdrawals: int) -> Completion | Failure:
-        under_way, ours = self._ledger.under_way, None
+        under_way, asking, kept = self._ledger.under_way, False, False
         try:
-            if self._unknown_until.pop(key, 0.0) <= asyncio.get_running_loop().time():
-                known = await self._known(key, request)
-                if known is not None:
-                    return known
-            while key in under_way:
-                await asyncio.wait([under_way[key]])
+            now = asyncio.get_running_loop().time()
+            at, moment = self._looked_up.pop(key, (-FRESH_S, 0))
+            fresh = now - at < FRESH_S
+            while not fresh or key in under_way.tasks or under_way.kept_since(key, moment):
+                if key in under_way.tasks:
+                    await asyncio.wait([under_way.tasks[key]])
+                fresh, moment = True, under_way.moment
                 known = await self._known(key, request)
                 if known is not None:
                     return known
             if withdrawals != self._withdrawals:
                 raise asyncio.CancelledError
-            ours = under_way[key] = self._under_way[key]
+            asking = True
+            under_way.tasks[key] = self._under_way[key]
             reply = await self.inner.complete(request)
-            if isinstance(reply, Completion) or not reply.kind.transient:
-                self._charged.add(key)
+            kept = isinstance(reply, Completion) or not reply.kind.transient
+            if kept:
+                self._charged.setdefault(key, len(self._charged))
             return reply
         finally:
-            if ours is not None:
-                del under_way[key]
+            if asking:
+                under_way.end(key, kept=kept)
             del self._under_way[key]
 
     async def _known(self, key: bytes, request: Request) -> Completion | Failure | None:
@@ -141,7 +149,7 @@ class Recorded:
         if entry.sequence <= self._mark or key in self._charged:
             self._budget.charge_hit()
         else:
-            self._charged.add(key)
+            self._charged[key] = len(self._charged)
             self._budget.charge(self._tariff.replayed(request, entry.reply))
 
     async def withdraw(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.budget import Caps
-from benchmarks.errors import EndpointDown, EndpointError, StorageError
+from benchmarks.errors import BudgetError, EndpointDown, EndpointError, StorageError
 from benchmarks.evaluation.run import Assignment
 from benchmarks.models.protocol import Failure, FailureKind, Request
 from benchmarks.models.retrying import Patience
@@ -229,3 +229,39 @@ def test_scores_come_from_the_replies() -> None:
         assert rollout is not None
         assert rollout.score == (rollout.answer == expected[example.id])
         assert rollout.score == (chance(TASK.baseline.digest, example.id, 0) < 0.5)
+
+
+def test_refusals_of_failed_runs_cost_the_next_one_nothing() -> None:
+    """The endpoint was configured wrongly, eight times."""
+    refused = job(caps=Caps(calls=100))
+    for _ in range(8):
+        with pytest.raises(EndpointError, match="refuses every request"):
+            evaluate(refused, Respondent(respond=failing(FailureKind.REJECTED, 1.0)), block(40))
+    evaluator = evaluate(refused, Respondent(respond=ALL_RIGHT), block(40))
+    assert evaluator.budget.spent.calls == 40
+    assert evaluator.scores(TASK.baseline, ROWS[:40]) == [1.0] * 40
+
+
+def test_refusals_beside_a_missing_row_are_refusals_of_every_request() -> None:
+    def respond(request: Request) -> Failure:
+        kind = FailureKind.SERVER_ERROR if request.example_id == ROWS[3].id else FailureKind.REJECTED
+        return Failure(kind=kind, detail="the weather")
+
+    with pytest.raises(EndpointError, match="refuses every request"):
+        evaluate(job(), Respondent(respond=respond), block(20))
+
+
+def test_what_failed_runs_lost_is_charged_to_the_next_one_and_stops_it_when_nothing_is_left() -> None:
+    taken = job(caps=Caps(calls=100))
+    in_vain = failing(FailureKind.TIMEOUT, 1.0, maybe_billed=True)
+    with pytest.raises(EndpointError):
+        evaluate(taken, Respondent(respond=in_vain), block(20))
+    evaluator = evaluate(taken, Respondent(respond=ALL_RIGHT), block(20))
+    assert evaluator.budget.spent.calls == 20 + 2 * 20
+
+    taken = job(caps=Caps(calls=95))
+    for _ in range(2):
+        with pytest.raises(EndpointError):
+            evaluate(taken, Respondent(respond=in_vain), block(20))
+    with pytest.raises(BudgetError, match="Earlier runs of this job lost 80 calls"):
+        evaluate(taken, Respondent(respond=ALL_RIGHT), block(20))

@@ -358,6 +358,7 @@ class Batched:
         """The run is over, and its replies are in the ledger: forgets where they came from, so that what is missing may
         be asked anew."""
         await asyncio.to_thread(self._submissions.forget, list(self._asked))
+        await asyncio.to_thread(self._submissions.forget_run)
 
     async def close(self) -> None:
         """Closes connections."""

@@ -27,7 +27,7 @@ batches = sa.Table(
     tables,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("run", sa.Text, nullable=False, index=True),
-    sa.Column("mark", sa.Integer, nullable=False),
+    sa.Column("mark", sa.BigInteger, nullable=False),
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("batch_id", sa.Text),
@@ -147,6 +147,14 @@ class Submissions:
             for number in touched:
                 left = sa.exists().where(requests.c.batch == number)
                 connection.execute(sa.delete(batches).where(batches.c.id == number, ~left))
+
+    def forget_run(self) -> None:
+        """Forgets what this run has submitted: it is over, and the ledger has the replies, those that an interrupted
+        beginning of it had kept before."""
+        own = sa.select(batches.c.id).where(batches.c.run == self._run)
+        with self._storage.writing() as connection:
+            connection.execute(sa.delete(requests).where(requests.c.batch.in_(own)))
+            connection.execute(sa.delete(batches).where(batches.c.run == self._run))
 
     def _update(self, submission: Submission, **values: str | float) -> None:
         with self._storage.writing() as connection:

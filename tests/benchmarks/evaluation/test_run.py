@@ -146,7 +146,9 @@ class Remembers(Backwards):
             for r in requests
         ]
 
-    async def accounted(self, requests: Sequence[Request]) -> Charge:
+    charges = 0
+
+    async def accounted(self, requests: Sequence[Request], since: int) -> Charge:
         return Charge()
 
     def start(self, request: Request) -> asyncio.Task[Completion | Failure]:

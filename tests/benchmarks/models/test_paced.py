@@ -410,3 +410,18 @@ def test_an_attempt_the_budget_has_no_room_for_does_not_count_as_a_sign_of_life(
     with pytest.raises(EndpointDown):
         bench.ask_rows(40)
     assert bench.budget.spent.calls <= 18
+
+
+def test_an_endpoint_that_nobody_can_reach_is_given_up_also_when_few_may_be_under_way() -> None:
+    inner = Clocked(during(1.0, 1e9, REFUSED))
+    bench = Bench(inner, outage_s=30.0, concurrency=2)
+
+    async def main() -> float:
+        model = bench.model()
+        assert isinstance(await model.complete(row(100)), Completion)
+        await asyncio.sleep(2.0)
+        with pytest.raises(EndpointDown, match="No answer for 30 s"):
+            await asyncio.gather(*(model.complete(row(number)) for number in range(24)))
+        return asyncio.get_running_loop().time()
+
+    assert in_virtual_time(main()) < 60.0

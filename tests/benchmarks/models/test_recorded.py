@@ -308,7 +308,7 @@ async def test_jobs_that_share_a_ledger_wait_for_each_others_requests() -> None:
     assert await first == await second
     assert other.requests == []
     assert [budget.spent.calls for budget in budgets] == [1, 1], "each job pays for what it was not given before"
-    assert ledger.under_way == {}
+    assert ledger.under_way.tasks == {}
 
 
 async def test_a_job_asks_itself_when_the_job_it_waited_for_got_no_reply() -> None:
@@ -328,3 +328,37 @@ async def test_a_job_asks_itself_when_the_job_it_waited_for_got_no_reply() -> No
     assert isinstance(await first, Failure)
     assert isinstance(await second, Completion)
     assert len(other.requests) == 1
+
+
+async def test_what_another_job_was_answered_since_the_look_up_is_not_asked() -> None:
+    ledger, inner = MemoryLedger(), Held()
+    first = asyncio.create_task(recorded(inner, ledger).complete(ask()))
+    await settle()
+    other = scripted()
+    second, request = recorded(other, ledger), ask()
+    assert await second.recall([request]) == [None]
+    inner.release.set()
+    reply = await first
+    assert await second.start(request) == reply
+    assert other.requests == []
+
+
+async def test_prompts_that_render_alike_are_asked_once() -> None:
+    ledger, inner = MemoryLedger(), scripted()
+    model = recorded(inner, ledger)
+    one, other = ask(prompt_digest="one"), ask(prompt_digest="other")
+    assert await model.recall([one, other]) == [None, None]
+    assert await model.start(one) == await model.start(other)
+    assert len(inner.requests) == 1
+
+
+async def test_a_kept_reply_is_accounted_for_once_and_only_since_it_was_charged() -> None:
+    ledger, budget = MemoryLedger(), Budget(Caps(calls=100))
+    model = recorded(scripted(), ledger, budget)
+    questions = [ask("one"), ask("two"), ask("two", prompt_digest="renders alike"), ask("never asked")]
+    await model.complete(questions[0])
+    since, before = model.charges, budget.spent
+    await model.complete(questions[1])
+    spent = budget.spent
+    assert (await model.accounted(questions, since=0)).amount == spent.amount
+    assert (before + await model.accounted(questions, since=since)).amount == spent.amount
