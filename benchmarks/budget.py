@@ -44,14 +44,16 @@ class Amount:
 
 @record
 class Charge:
-    """What calls have cost. `cost_usd` is None when a price is unknown. `cached_tokens` are those of the prompt tokens
-    that the endpoint said it had in its cache."""
+    """What calls have cost. `lost_calls` of them got no reply, and cost what they can have cost at most. `cost_usd` is
+    None when a price is unknown. `cached_tokens` are those of the prompt tokens that the endpoint said it had in its
+    cache."""
 
     calls: int = 0
     ledger_hits: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    lost_calls: int = 0
     cost_usd: float | None = 0.0
 
     @property
@@ -72,6 +74,7 @@ class Charge:
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
+            lost_calls=self.lost_calls + other.lost_calls,
             cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
         )
 
@@ -88,6 +91,7 @@ class _Sum:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    lost_calls: int = 0
     cost_usd: float | None = 0.0
 
     def add(self, charge: Charge) -> None:
@@ -96,6 +100,7 @@ class _Sum:
         self.prompt_tokens += charge.prompt_tokens
         self.completion_tokens += charge.completion_tokens
         self.cached_tokens += charge.cached_tokens
+        self.lost_calls += charge.lost_calls
         known = self.cost_usd is not None and charge.cost_usd is not None
         self.cost_usd = (self.cost_usd or 0.0) + (charge.cost_usd or 0.0) if known else None
 

@@ -142,7 +142,7 @@ class Evaluator:
         asked = [a for position, a in enumerate(fresh) if str(position) not in known_missing]
         before, charges = self.budget.spent, self._charges
         try:
-            async with asyncio.timeout(None if settled else self._seconds_left()):
+            async with self.tally.ticking(), asyncio.timeout(None if settled else self._seconds_left()):
                 await asyncio.sleep(0)  # Where no time is left at all, nothing may leave.
                 results = await run(
                     asked, model=self._model, metric=self.metric, on_rollout=self.tally.count, at_once=self._at_once
@@ -287,5 +287,6 @@ def _difference(after: Charge, before: Charge) -> dict[str, Any]:
         "prompt_tokens": after.prompt_tokens - before.prompt_tokens,
         "completion_tokens": after.completion_tokens - before.completion_tokens,
         "cached_tokens": after.cached_tokens - before.cached_tokens,
+        "lost_calls": after.lost_calls - before.lost_calls,
         "cost_usd": (after.cost_usd or 0.0) - (before.cost_usd or 0.0) if known else None,
     }

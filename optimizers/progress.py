@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.budget import Budget, Caps, Charge
 from benchmarks.evaluation.rollout import FORMAT, TRUNCATED, Rollout
 from benchmarks.evidence.records import Interval
 
+TICK_S = 1.0
 SECONDS_BETWEEN_REPORTS = 0.1
 """Rollouts arrive by the thousand; nobody can read more reports than this."""
 
@@ -116,6 +119,22 @@ class Tally:
         if self._clock() >= self._next_report_at:
             self.report()
 
+    @asynccontextmanager
+    async def ticking(self) -> AsyncIterator[None]:
+        """Reports every second within, also while nothing arrives, and at the end."""
+
+        async def again() -> None:
+            while True:
+                await asyncio.sleep(TICK_S)
+                self.report()
+
+        task = asyncio.create_task(again())
+        try:
+            yield
+        finally:
+            task.cancel()
+            self.report()
+
     def report(self) -> None:
         """Reports how far the job is now."""
         now = self._clock()
@@ -139,6 +158,9 @@ class Tally:
 
     def _rate(self, now: float) -> float | None:
         recent = self._recent
+        if self._level() == 0:  # Paused: the rate of before says nothing, and neither does that of a pause later.
+            recent.clear()
+            recent.append((now, self._done))
         while len(recent) > 1 and recent[1][0] <= now - RECENT_S:
             recent.popleft()
         then, done = recent[0]

@@ -93,15 +93,15 @@ async def run_evaluation(
             tally = Tally(connection.budget, observer, level=lambda: connection.level)
             observer(PhaseStarted(phase=split.value, calls_planned=len(examples)))
             tally.expect(len(examples))
-            rollouts = await run_within(
-                caps.seconds,
-                [Assignment(prompt=prompt, example=example) for example in examples],
-                model=connection.model,
-                metric=task.metric,
-                tally=tally,
-                at_once=connection.at_once,
-            )
-            tally.report()
+            async with tally.ticking():
+                rollouts = await run_within(
+                    caps.seconds,
+                    [Assignment(prompt=prompt, example=example) for example in examples],
+                    model=connection.model,
+                    metric=task.metric,
+                    tally=tally,
+                    at_once=connection.at_once,
+                )
     finally:
         await ledger.close()
     done = [(example, rollout) for example, rollout in zip(examples, rollouts, strict=True) if not rollout.missing]

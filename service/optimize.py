@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.budget import Charge
+from benchmarks.budget import Caps, Charge
 from benchmarks.errors import WhetError
 from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.ledger.protocol import Ledger, Occasion
@@ -232,6 +232,7 @@ class Forecast:
     """
 
     plan: Plan
+    caps: Caps
     by_phase: Mapping[str, Charge]
     fewest_tokens: int
     most_tokens: int
@@ -256,6 +257,7 @@ def forecast(task: Task, settings: Settings) -> Forecast:
     rehearsed = asyncio.run(rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint)))
     return Forecast(
         plan=plan,
+        caps=caps,
         by_phase=rehearsed.by_phase,
         fewest_tokens=rehearsed.fewest_tokens,
         most_tokens=rehearsed.most_tokens,

@@ -131,6 +131,7 @@ def spent_json(budget: Budget, seconds: float, server_cached_share: float | None
     spent, by_phase = budget.spent, budget.by_phase
     return {
         "calls": spent.calls,
+        "lost_calls": spent.lost_calls,
         "ledger_hits": spent.ledger_hits,
         "prompt_tokens": spent.prompt_tokens,
         "completion_tokens": spent.completion_tokens,

@@ -125,7 +125,7 @@ class Tariff:
     def lost(self, request: Request) -> Charge:
         """What an attempt whose reply was lost is charged with."""
         bound = self.bound(request)
-        return Charge(calls=1, prompt_tokens=bound.tokens, cost_usd=bound.usd if self.price else None)
+        return Charge(calls=1, lost_calls=1, prompt_tokens=bound.tokens, cost_usd=bound.usd if self.price else None)
 
     def replayed(self, request: Request, reply: Completion | Failure) -> Charge:
         """What `reply` cost in all when it was first obtained, lost attempts included."""

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.budget import Caps
 from benchmarks.datasets.checking import Report, Severity
 from benchmarks.evaluation.rollout import FORMAT, TRUNCATED
 from benchmarks.models.protocol import FailureKind
@@ -137,8 +138,14 @@ def _spent(result: Mapping[str, Any]) -> str:
     hits = f" and {spent['ledger_hits']} free replies from the ledger" if spent["ledger_hits"] else ""
     return (
         f"Spent {spent['calls']} calls ({phases}){hits}; {spent['prompt_tokens']} + {spent['completion_tokens']} "
-        f"tokens{_cached(spent)}; {usd}; {spent['seconds']:.1f} s; {result['trials']} prompts tried."
+        f"tokens{_cached(spent)}{_lost(spent)}; {usd}; {spent['seconds']:.1f} s; {result['trials']} prompts tried."
     )
+
+
+def _lost(spent: Mapping[str, Any]) -> str:
+    """That some of it is the most it can have been. Results of earlier versions do not know."""
+    lost = spent.get("lost_calls")
+    return f" ({lost} calls got no reply, and count as the most they can have taken)" if lost else ""
 
 
 def _cached(spent: Mapping[str, Any]) -> str:
@@ -180,7 +187,8 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
         span = f"; it may be {tokens}, by how long the prompts are that win"
     console.print(
         Text(
-            f"At most {plan.calls} calls: search {plan.search_calls + plan.repeat_calls} (about {candidates} prompts "
+            f"{_caps(forecast.caps)}At most {plan.calls} calls: "
+            f"search {plan.search_calls + plan.repeat_calls} (about {candidates} prompts "
             f"besides yours), proof {plan.proof_calls} ({plan.proof_rows} test rows, two calls each).\n"
             f"About {spent.amount.tokens} tokens, {_usd(spent.cost_usd)}, in {spent.calls} calls{span}.\n"
             f"With {plan.proof_rows} test rows, a true gain of {forecast.smallest_difference:.3f} is proven in four "
@@ -188,6 +196,17 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def _caps(caps: Caps) -> str:
+    """The caps besides that of calls, where there are any."""
+    given = [
+        *([f"{caps.tokens} tokens"] if caps.tokens is not None else []),
+        *([f"${caps.usd:g}"] if caps.usd is not None else []),
+        *([f"{caps.seconds:g} s"] if caps.seconds is not None else []),
+    ]
+    timeless = " How long the calls take is not forecast." if caps.seconds is not None else ""
+    return f"Capped at {', '.join(given)}: the search ends where they would be exceeded.{timeless}\n" if given else ""
 
 
 def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:

@@ -23,12 +23,13 @@ from service.cli.session import (
     consoles,
     environment,
     interruption,
+    own_home,
     read_task,
     run_to_end,
     write_json,
 )
 from service.evaluate import run_evaluation
-from service.home import Home, open_home
+from service.home import Home
 from service.registry import Registry, parse_reference
 
 
@@ -49,7 +50,7 @@ def evaluate_command(
     output, errors = consoles(json_to)
     task = read_task(path, overrides)
     print_findings(errors, task.report)
-    home = open_home(environment())
+    home = own_home()
     prompt = find_prompt(reference, task, home)
     interrupted = f"Interrupted. What was paid for is kept in {home.place}; the same command goes on."
 

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 import orjson
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.datasets.spelling import did_you_mean
@@ -21,8 +20,8 @@ from benchmarks.errors import InputError
 from benchmarks.ledger.contents import Holdings, entries, holdings, kept_since, of_model, size_bytes
 from benchmarks.ledger.protocol import Entry
 from benchmarks.models.protocol import Completion
-from service.cli.session import environment
-from service.home import Home, open_home, utc_now
+from service.cli.session import own_home
+from service.home import Home, utc_now
 from service.pruning import Choice, Forecast, forecast, prune
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -30,7 +29,7 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 def stats_command(*, as_json: bool) -> None:
     """Prints what the ledger holds."""
-    home = open_home(environment())
+    home = own_home()
     with home.reading() as connection:
         held = holdings(connection)
     size = size_bytes(home.engine)
@@ -46,13 +45,13 @@ def stats_command(*, as_json: bool) -> None:
     rollouts = sum(one.rollouts for one in held)
     console.print(Text(f"{rollouts:,} rollouts in {home.database}, {size / 1e6:,.1f} MB"), soft_wrap=True)
     if held:
-        console.print(_table(held))
+        console.print(_listing(held), soft_wrap=True)
 
 
 def export_command(target: str, *, model: str | None, since: str | None) -> None:
     """Writes the rollouts as JSON lines to the file `target`, or to standard output for `-`."""
     start = None if since is None else _time(since)
-    home = open_home(environment())
+    home = own_home()
     conditions = _chosen(home, model)
     if start is not None:
         conditions.append(kept_since(start))
@@ -69,7 +68,7 @@ def prune_command(*, older_than: str | None, epochs_only: bool, model: str | Non
     if older_than is None and not epochs_only:
         raise InputError("Say what may go: --older-than 90d, --epochs-only, or both. Nothing was deleted.")
     before = None if older_than is None else _ago(older_than)
-    home = open_home(environment())
+    home = own_home()
     _chosen(home, model)
     choice = Choice(before=before, epochs_only=epochs_only, model=model)
     console = Console()
@@ -91,7 +90,7 @@ def _print_forecast(console: Console, expected: Forecast) -> None:
     rollouts, again = (sum(one.rollouts for one in part) for part in (expected.everything, expected.payable))
     if rollouts:
         console.print(Text(f"{rollouts:,} rollouts may go:"))
-        console.print(_table(expected.everything))
+        console.print(_listing(expected.everything), soft_wrap=True)
     else:
         console.print(Text("No rollouts may go."))
     if again:
@@ -129,22 +128,18 @@ def _times(held: Sequence[Holdings]) -> dict[str, str | None]:
     }
 
 
-def _table(held: Sequence[Holdings]) -> Table:
-    table = Table()
-    table.add_column("model")
-    table.add_column("endpoint")
-    for column in ("rollouts", "failures", "prompt tokens", "completion tokens", "USD"):
-        table.add_column(column, justify="right")
-    for column in ("oldest", "newest"):
-        table.add_column(column)
+def _listing(held: Sequence[Holdings]) -> Text:
+    """Two lines a model: a table of so many columns fits no terminal."""
+    lines = []
     for one in held:
         usd = "unknown" if one.unpriced == one.rollouts else f"{one.cost_usd:,.4f}" + ("+" if one.unpriced else "")
-        table.add_row(
-            Text(one.model.model), Text(one.model.endpoint), f"{one.rollouts:,}", f"{one.failures:,}",
-            f"{one.prompt_tokens:,}", f"{one.completion_tokens:,}", usd,
-            f"{one.oldest:%Y-%m-%d}", f"{one.newest:%Y-%m-%d}",
-        )  # fmt: skip
-    return table
+        failures = f", {one.failures:,} refused" if one.failures else ""
+        lines += [
+            f"  {one.model.model} at {one.model.endpoint}",
+            f"    {one.rollouts:,} rollouts{failures}; {one.prompt_tokens:,} + {one.completion_tokens:,} tokens; "
+            f"USD {usd}; {one.oldest:%Y-%m-%d} to {one.newest:%Y-%m-%d}",
+        ]
+    return Text("\n".join(lines))
 
 
 def _line(entry: Entry, kept_at: datetime) -> dict[str, Any]:

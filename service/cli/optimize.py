@@ -18,11 +18,11 @@ from service.cli.session import (
     consoles,
     environment,
     interruption,
+    own_home,
     read_task,
     run_to_end,
     write_json,
 )
-from service.home import open_home
 from service.jobs import RUNNING, Job
 from service.optimize import Settings, forecast, run_optimization
 
@@ -45,7 +45,7 @@ def optimize_command(
     if dry_run:
         print_forecast(output, forecast(task, settings))
         return
-    home = open_home(settings.environment)
+    home = own_home()
     interrupted = f"Interrupted. What was paid for is kept in {home.place}; to resume, run: {resume_command()}"
 
     with interruption(interrupted), ExitStack() as stack:

@@ -8,8 +8,7 @@ from pathlib import Path
 from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.errors import InputError
 from benchmarks.prompts.export import FORMATS, export
-from service.cli.session import environment
-from service.home import open_home
+from service.cli.session import own_home
 from service.registry import Registry, parse_reference
 
 
@@ -20,7 +19,7 @@ def pull_command(reference: str, form: str, output: Path | None) -> None:
             f"There is no format '{form}'; choose one of {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}"
         )
     name, label, version = parse_reference(reference)
-    found = Registry(open_home(environment())).find(name, label=label, version=version)
+    found = Registry(own_home()).find(name, label=label, version=version)
     text = export(found.prompt, form, {"name": found.name, "version": found.version}) + "\n"
     if output is None:
         sys.stdout.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from benchmarks.models.recorded import GRACE_S
 from benchmarks.tasks.schema import parse_task, read_task_file
 from benchmarks.tasks.task import Task, load_task
 from service import loop
+from service.home import Home, open_home
 
 INTERRUPTED = 130
 
@@ -45,6 +47,14 @@ def read_task(path: Path, overrides: Mapping[str, Any]) -> Task:
                 place = place[section]
             place[name] = value
     return load_task(parse_task(content), path.parent, allow_code=True)
+
+
+def own_home() -> Home:
+    """The home that the environment names, whose database is closed when the command ends: SQLite then moves what its
+    write-ahead log holds into the file."""
+    home = open_home(environment())
+    atexit.register(home.engine.dispose)
+    return home
 
 
 def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:

@@ -26,6 +26,7 @@ FACTORS = {
     "reasoning",
 }
 SPENT = {
+    "lost_calls",
     "calls", "ledger_hits", "prompt_tokens", "completion_tokens", "cached_tokens", "cached_share",
     "server_cached_share", "usd", "seconds", "by_phase",
 }  # fmt: skip

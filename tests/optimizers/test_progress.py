@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from benchmarks.evaluation.rollout import FORMAT, TRUNCATED, Rollout
 from benchmarks.models.protocol import Failure, FailureKind, Request
 from optimizers.progress import Advanced, Event, Tally
 from tests.endpoints.jobs import Job, Respondent, labelled_rows, make_task, mixed_quality, of_quality
+from tests.endpoints.virtual_time import in_virtual_time
 
 TASK = make_task(labelled_rows(120), split={"train": 20, "validation": 60, "test": 40})
 
@@ -157,3 +159,31 @@ def test_rows_that_got_no_reply_are_done_and_missing() -> None:
     reports = of_a_job(Job(task=TASK, caps=Caps(calls=200)), Respondent(respond=respond))
     assert reports[-1].missing > 0
     assert reports[-1].calls_done == reports[-1].calls_planned
+
+
+def test_the_last_of_a_burst_is_told_soon_and_nothing_is_foretold_while_it_is_paused() -> None:
+    levels, reports = [4], list[Advanced]()
+    rollout = Rollout(prompt_digest="p", example_id="e", score=1.0)
+
+    def observe(event: Event) -> None:
+        assert isinstance(event, Advanced)
+        reports.append(event)
+
+    async def main() -> None:
+        clock = asyncio.get_running_loop().time
+        tally = Tally(Budget(Caps(calls=1000)), observe, level=lambda: levels[-1], clock=clock)
+        tally.expect(100)
+        async with tally.ticking():
+            await asyncio.sleep(0.5)
+            for _ in range(10):
+                tally.count(rollout)
+            await asyncio.sleep(2.0)
+            assert (reports[-1].calls_done, reports[-1].eta_s is None) == (10, False)
+            levels.append(0)
+            await asyncio.sleep(60.0)
+            assert (reports[-1].concurrency, reports[-1].rate_per_s, reports[-1].eta_s) == (0, None, None)
+            levels.append(4)
+            tally.count(rollout)
+        assert reports[-1].calls_done == 11
+
+    in_virtual_time(main())

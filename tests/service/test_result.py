@@ -120,6 +120,7 @@ def test_calls_are_counted_by_phase_and_an_unknown_price_is_null() -> None:
         budget.charge(charge)
     assert spent_json(budget, 1.23456) == {
         "calls": 5,
+        "lost_calls": 0,
         "ledger_hits": 1,
         "prompt_tokens": 20,
         "completion_tokens": 7,
