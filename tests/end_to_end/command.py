@@ -118,6 +118,10 @@ class Running:
         """Sends a signal to this process alone."""
         os.kill(self.process.pid, number)
 
+    def said(self) -> str:
+        """What it has written to standard error so far; nothing before it has begun."""
+        return self.err.read_text() if self.err.exists() else ""
+
     def finished(self) -> Finished:
         """What it came to, once it has ended."""
         code = self.process.wait(timeout=LONGEST_S)

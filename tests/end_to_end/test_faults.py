@@ -115,10 +115,10 @@ def test_an_endpoint_whose_process_is_killed_and_started_again_is_waited_for(
         model = {**main_job.task["model"], "api_base": url}
         workplace.write_task({**main_job.task, "budget": {"calls": 220}, "model": model})
         running = workplace.start("optimize", "task.yaml", "--json", "result.json")
-        until(lambda: "search: " in running.err.read_text() and kept(workplace, alive=True) >= 40)
+        until(lambda: "search: " in running.said() and kept(workplace, alive=True) >= 40)
         first.send_signal(signal.SIGKILL)
         first.wait()
-        until(lambda: "Paused: cannot connect to" in running.err.read_text())
+        until(lambda: "Paused: cannot connect to" in running.said())
         with serving(int(url.split(":")[2].partition("/")[0])) as (_, again):
             assert again == url
             finished = running.finished()

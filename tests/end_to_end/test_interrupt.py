@@ -53,8 +53,8 @@ def test_a_second_interruption_drops_what_is_still_on_its_way(
         running = workplace.start("optimize", "task.yaml", "--json", "result.json")
         until(lambda: endpoint.requests >= 40)
         running.signal(number)
-        until(lambda: "Ctrl-C again to drop them" in running.err.read_text())
-        assert "Interrupted. What was paid for" not in running.err.read_text()
+        until(lambda: "Ctrl-C again to drop them" in running.said())
+        assert "Interrupted. What was paid for" not in running.said()
         running.signal(number)
         finished = running.finished()
         assert finished.code == 130

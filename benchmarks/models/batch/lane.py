@@ -217,9 +217,13 @@ class Batched:
         submission = await asyncio.to_thread(self._submissions.begin, list(lines), self.identity, self._now())
         try:
             file_id = await self._provider.upload(f"whet-{submission.id}.jsonl", b"".join(lines.values()))
-            await asyncio.to_thread(self._submissions.asking, submission, self._now())
-            self._making = True
-            submission = await self._known(submission, await self._provider.make(file_id, submission))
+
+            async def asking() -> None:
+                await asyncio.to_thread(self._submissions.asking, submission, self._now())
+                self._making = True
+
+            batch = await self._provider.make(file_id, submission, asking)
+            submission = await self._known(submission, batch)
         except EndpointDown:
             raise  # There may be a batch, which the next run will look for.
         except EndpointError:

@@ -133,10 +133,11 @@ class Provider:
                 "Files and Batch API."
             ) from None
 
-    async def make(self, file_id: str, submission: Submission) -> Batch:
+    async def make(self, file_id: str, submission: Submission, asking: Callable[[], Awaitable[None]]) -> Batch:
         """The new batch of `submission`, whose lines are in the file `file_id`.
 
-        It is made once: after an attempt that may have succeeded, the list is asked first.
+        It is made once: after an attempt that may have succeeded, the list is asked first. `asking` comes before each
+        attempt.
         """
         began_s = self._clock()
         attempts = 0
@@ -152,6 +153,7 @@ class Provider:
             )
 
         while True:
+            await asking()
             try:
                 return await self._one(attempt, _is(Batch))
             except Unknown as error:
