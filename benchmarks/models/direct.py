@@ -63,6 +63,8 @@ class Direct:
                     status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
             cause = error.os_error.strerror or str(error.os_error)
+            if isinstance(error.os_error, ConnectionRefusedError):
+                cause = "connection refused (is a server running there?)"
             if isinstance(error, aiohttp.ClientConnectorDNSError):
                 cause += " (is the name in api_base right?)"
             return self._lost(FailureKind.CONNECTION, f"cannot connect to {self.api_base}: {cause}", started)
