@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from benchmarks.records import record
 
@@ -82,32 +82,6 @@ class Charge:
 _HIT = Charge(ledger_hits=1)
 
 
-@dataclass(slots=True)
-class _Sum:
-    """Charges added up in place: every call adds one."""
-
-    calls: int = 0
-    ledger_hits: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    lost_calls: int = 0
-    cost_usd: float | None = 0.0
-
-    def add(self, charge: Charge) -> None:
-        self.calls += charge.calls
-        self.ledger_hits += charge.ledger_hits
-        self.prompt_tokens += charge.prompt_tokens
-        self.completion_tokens += charge.completion_tokens
-        self.cached_tokens += charge.cached_tokens
-        self.lost_calls += charge.lost_calls
-        known = self.cost_usd is not None and charge.cost_usd is not None
-        self.cost_usd = (self.cost_usd or 0.0) + (charge.cost_usd or 0.0) if known else None
-
-    def charge(self) -> Charge:
-        return Charge(**asdict(self))
-
-
 class Budget:
     """What a job may still spend.
 
@@ -118,7 +92,7 @@ class Budget:
     def __init__(self, caps: Caps) -> None:
         self.caps = caps
         self.phase = "search"
-        self._spent: dict[str, _Sum] = defaultdict(_Sum)
+        self._spent: dict[str, Charge] = defaultdict(Charge)
         # Numbers rather than records: every call adds to them twice.
         self._calls = self._tokens = self._reserved_calls = self._reserved_tokens = 0
         self._usd = self._reserved_usd = 0.0
@@ -128,12 +102,12 @@ class Budget:
     @property
     def by_phase(self) -> dict[str, Charge]:
         """What was charged in each phase."""
-        return {phase: total.charge() for phase, total in self._spent.items()}
+        return dict(self._spent)
 
     @property
     def spent(self) -> Charge:
         """Everything charged so far."""
-        return sum(self.by_phase.values(), Charge())
+        return sum(self._spent.values(), Charge())
 
     def hold(self, amount: Amount) -> None:
         """Sets `amount` aside, out of reach of `affords`, until the next `hold`: the proof's share."""
@@ -174,7 +148,7 @@ class Budget:
 
     def charge(self, charge: Charge) -> None:
         """Charges the current phase with calls made, or with ledger hits."""
-        self._spent[self.phase].add(charge)
+        self._spent[self.phase] += charge
         self._calls += charge.calls
         self._tokens += charge.prompt_tokens + charge.completion_tokens
         self._usd += charge.cost_usd or 0.0
