@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from benchmarks.records import record
+
+TASK, PROPOSER, JUDGE = ROLES = ("task", "proposer", "judge")
+"""What a job's models are for: one answers, one writes prompts, one grades replies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,48 +82,94 @@ class Charge:
             cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
         )
 
+    def __sub__(self, other: Charge) -> Charge:
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Charge(
+            calls=self.calls - other.calls,
+            ledger_hits=self.ledger_hits - other.ledger_hits,
+            prompt_tokens=self.prompt_tokens - other.prompt_tokens,
+            completion_tokens=self.completion_tokens - other.completion_tokens,
+            cached_tokens=self.cached_tokens - other.cached_tokens,
+            lost_calls=self.lost_calls - other.lost_calls,
+            cost_usd=(self.cost_usd or 0.0) - (other.cost_usd or 0.0) if known else None,
+        )
+
 
 _HIT = Charge(ledger_hits=1)
 
 
-class Budget:
-    """What a job may still spend.
+@dataclass(slots=True)
+class _Account:
+    """What all roles of a job share. Numbers rather than records: every call adds to them twice."""
 
-    `by_phase` holds what was charged in each phase, `spent` their sum. Invariant: at every moment, spent + reserved ≤
-    caps in each unit, whatever the concurrency, provided no request costs more than what was reserved for it.
+    phase: str = "search"
+    spent: dict[tuple[str, str], Charge] = field(default_factory=lambda: defaultdict(Charge))
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    reserved_calls: int = 0
+    reserved_tokens: int = 0
+    reserved_usd: float = 0.0
+    held: Amount = field(default_factory=Amount)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Budget:
+    """What a job may still spend, as the model in one `role` sees it: whatever it charges is charged to that role, and
+    everything else is shared with the others.
+
+    `by_phase` holds what was charged in each phase, `by_role` to each role, `spent` everything. Invariant: at every
+    moment, spent + reserved ≤ caps in each unit, over all roles and whatever the concurrency, provided no request
+    costs more than what was reserved for it.
     """
 
     def __init__(self, caps: Caps) -> None:
         self.caps = caps
-        self.phase = "search"
-        self._spent: dict[str, Charge] = defaultdict(Charge)
-        # Numbers rather than records: every call adds to them twice.
-        self._calls = self._tokens = self._reserved_calls = self._reserved_tokens = 0
-        self._usd = self._reserved_usd = 0.0
-        self._held = Amount()
-        self._settled = asyncio.Event()
+        self.role = TASK
+        self._account = _Account()
+
+    def of(self, role: str) -> Budget:
+        """The same budget, for the model in another role."""
+        other = Budget(self.caps)
+        other.role, other._account = role, self._account
+        return other
+
+    @property
+    def phase(self) -> str:
+        """The phase that is charged now."""
+        return self._account.phase
+
+    @phase.setter
+    def phase(self, phase: str) -> None:
+        self._account.phase = phase
 
     @property
     def by_phase(self) -> dict[str, Charge]:
         """What was charged in each phase."""
-        return dict(self._spent)
+        return _summed((phase, charge) for (_, phase), charge in self._account.spent.items())
+
+    @property
+    def by_role(self) -> dict[str, Charge]:
+        """What was charged to each role."""
+        return _summed((role, charge) for (role, _), charge in self._account.spent.items())
 
     @property
     def spent(self) -> Charge:
         """Everything charged so far."""
-        return sum(self._spent.values(), Charge())
+        return sum(self._account.spent.values(), Charge())
 
     def hold(self, amount: Amount) -> None:
         """Sets `amount` aside, out of reach of `affords`, until the next `hold`: the proof's share."""
-        self._held = amount
+        self._account.held = amount
 
     def affords(self, amount: Amount) -> bool:
         """Whether `amount` fits into what is neither spent, reserved nor held."""
-        return self.fits(amount + self._held)
+        return self.fits(amount + self._account.held)
 
     def calls_left(self) -> int:
         """Calls that are neither spent, reserved nor held."""
-        return max(0, self.caps.calls - (self._calls + self._reserved_calls + self._held.calls))
+        account = self._account
+        return max(0, self.caps.calls - (account.calls + account.reserved_calls + account.held.calls))
 
     async def reserve(self, amount: Amount) -> bool:
         """Sets aside what one request may cost at most.
@@ -127,31 +177,34 @@ class Budget:
         Waits while requests under way may still give some of their reservations back; False when nothing is under
         way and `amount` does not fit.
         """
+        account = self._account
         while not self.fits(amount):
-            if not self._reserved_calls:
+            if not account.reserved_calls:
                 return False
-            self._settled.clear()
-            await self._settled.wait()
-        self._reserved_calls += amount.calls
-        self._reserved_tokens += amount.tokens
-        self._reserved_usd += amount.usd
+            account.settled.clear()
+            await account.settled.wait()
+        account.reserved_calls += amount.calls
+        account.reserved_tokens += amount.tokens
+        account.reserved_usd += amount.usd
         return True
 
     def settle(self, reserved: Amount, charge: Charge) -> None:
         """Gives the reservation back and charges what the request really cost."""
-        self._reserved_calls -= reserved.calls
-        self._reserved_tokens -= reserved.tokens
+        account = self._account
+        account.reserved_calls -= reserved.calls
+        account.reserved_tokens -= reserved.tokens
         # Where nothing is reserved any more, nothing of what adding and subtracting rounded must stay behind.
-        self._reserved_usd = self._reserved_usd - reserved.usd if self._reserved_calls else 0.0
+        account.reserved_usd = account.reserved_usd - reserved.usd if account.reserved_calls else 0.0
         self.charge(charge)
-        self._settled.set()
+        account.settled.set()
 
     def charge(self, charge: Charge) -> None:
         """Charges the current phase with calls made, or with ledger hits."""
-        self._spent[self.phase] += charge
-        self._calls += charge.calls
-        self._tokens += charge.prompt_tokens + charge.completion_tokens
-        self._usd += charge.cost_usd or 0.0
+        account = self._account
+        account.spent[self.role, account.phase] += charge
+        account.calls += charge.calls
+        account.tokens += charge.prompt_tokens + charge.completion_tokens
+        account.usd += charge.cost_usd or 0.0
 
     def charge_hit(self) -> None:
         """Counts a reply that was there before the job began, or was already charged to it."""
@@ -159,9 +212,16 @@ class Budget:
 
     def fits(self, amount: Amount) -> bool:
         """Whether `amount` fits into what is neither spent nor reserved; what is held counts as free."""
-        caps = self.caps
+        caps, account = self.caps, self._account
         return (
-            self._calls + self._reserved_calls + amount.calls <= caps.calls
-            and (caps.tokens is None or self._tokens + self._reserved_tokens + amount.tokens <= caps.tokens)
-            and (caps.usd is None or self._usd + self._reserved_usd + amount.usd <= caps.usd + 1e-9)
+            account.calls + account.reserved_calls + amount.calls <= caps.calls
+            and (caps.tokens is None or account.tokens + account.reserved_tokens + amount.tokens <= caps.tokens)
+            and (caps.usd is None or account.usd + account.reserved_usd + amount.usd <= caps.usd + 1e-9)
         )
+
+
+def _summed(charges: Iterable[tuple[str, Charge]]) -> dict[str, Charge]:
+    sums: dict[str, Charge] = {}
+    for name, charge in charges:
+        sums[name] = sums.get(name, Charge()) + charge
+    return sums

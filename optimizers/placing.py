@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.datasets.records import Example
 from optimizers.evaluator import Evaluator
-from optimizers.race import standing
 from optimizers.study import Candidate
 
 
@@ -26,13 +26,19 @@ def place(
     baseline: Candidate, drawn: Sequence[Candidate], rows: Sequence[Example], evaluator: Evaluator
 ) -> Placing | None:
     """The placing of `baseline` among those of `drawn` that ran on all `rows`; None if it did not, or none did."""
-    own = standing(baseline, rows, len(rows), evaluator)
-    others = [s for c in drawn if (s := standing(c, rows, len(rows), evaluator)).scored == len(rows)]
-    if own.scored < len(rows) or not rows or not others:
+    own = _total(baseline, rows, evaluator)
+    others = [total for c in drawn if c is not baseline and (total := _total(c, rows, evaluator)) is not None]
+    if own is None or not rows or not others:
         return None
     return Placing(
-        ahead=sum(own.mean > other.mean for other in others),
-        level=sum(own.mean == other.mean for other in others),
+        ahead=sum(own > other for other in others),
+        level=sum(own == other for other in others),
         prompts=len(others),
         rows=len(rows),
     )
+
+
+def _total(candidate: Candidate, rows: Sequence[Example], evaluator: Evaluator) -> float | None:
+    """The sum of its scores on `rows`; None if one is missing."""
+    scores = [score for score in evaluator.scores(candidate.prompt, rows) if score is not None]
+    return math.fsum(scores) if len(scores) == len(rows) else None

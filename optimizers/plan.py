@@ -14,6 +14,13 @@ LARGEST_COHORT = 96
 FEWEST_SEARCH_CALLS = 16
 HEADROOM_ROWS = 8
 PROBES = 3
+PROPOSER_CALLS_PER_COHORT = 8
+
+REPORT_SHARE = 0.1
+"""The share of the search calls that says what mattered in the winner, from `FEWEST_CALLS_TO_TELL` on, and where there
+is more to a prompt than its instruction."""
+
+FEWEST_CALLS_TO_TELL = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +29,8 @@ class Plan:
 
     `proof_rows` test rows are set aside for the proof, two calls each. `cohorts` holds the number of new candidates
     of each cohort; together with the look at the headroom (`headroom_rows` rows for the baseline and
-    `probes` more prompts) they make up `search_calls`. `repeat_calls` repeat the baseline to show the noise.
+    `probes` more prompts) they make up `search_calls`, of which the last `report_calls` say what mattered in the
+    winner. `repeat_calls` repeat the baseline to show the noise, `proposer_calls` go to the proposer model.
     """
 
     proof_rows: int
@@ -31,6 +39,8 @@ class Plan:
     headroom_rows: int
     probes: int
     cohorts: tuple[int, ...]
+    report_calls: int = 0
+    proposer_calls: int = 0
 
     @property
     def proof_calls(self) -> int:
@@ -40,7 +50,7 @@ class Plan:
     @property
     def calls(self) -> int:
         """All of it: never more than the cap."""
-        return self.search_calls + self.repeat_calls + self.proof_calls
+        return self.search_calls + self.repeat_calls + self.proposer_calls + self.proof_calls
 
 
 def make_plan(
@@ -51,11 +61,15 @@ def make_plan(
     space_size: int,
     instructions: int,
     repeats: int,
+    grows: bool = False,
+    proposer_calls: int = 0,
 ) -> Plan:
     """The plan for a cap of `calls`.
 
     A search space that is small enough is tried as a whole in one cohort; a larger one in several, so that the later
     cohorts can learn from the earlier ones. Every instruction gets into the first cohort if there are calls for it.
+    Where the space `grows`, because instructions are written between cohorts, it is never tried as a whole; at most
+    `proposer_calls` are set aside for the model that writes them.
     Raises BudgetError, naming the smallest budget that would do, if the search would have next to nothing to spend.
     """
     proof_rows = min(test_rows, calls // 4)
@@ -68,17 +82,20 @@ def make_plan(
             f"A budget of {calls} calls leaves {max(0, left)} for the search once the proof's {2 * proof_rows} are set "
             f"aside; it needs at least {FEWEST_SEARCH_CALLS}. Nothing was spent. Give at least --budget-calls {least}."
         )
-    search_calls = min(left, (space_size + 1) * validation_rows)
+    number = max(1, min(MOST_COHORTS, left // CALLS_PER_COHORT))
+    proposer_calls = min(proposer_calls, PROPOSER_CALLS_PER_COHORT * number, left - FEWEST_SEARCH_CALLS)
+    left -= proposer_calls
+    search_calls = left if grows else min(left, (space_size + 1) * validation_rows)
     probes = max(0, min(PROBES, space_size, search_calls // (4 * headroom_rows) - 1))
     most = min(search_calls // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT)
-    if space_size < most:
+    if space_size < most and not (grows and number > 1):
         cohorts: tuple[int, ...] = (space_size,)
     else:
-        number = max(1, min(MOST_COHORTS, search_calls // CALLS_PER_COHORT))
         share = search_calls // number
         usual = max(3, min(LARGEST_COHORT, share // CALLS_PER_CANDIDATE))
         first = max(usual, min(instructions, share // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT))
         cohorts = (first, *[usual] * (number - 1))
+    told = search_calls >= FEWEST_CALLS_TO_TELL and space_size > instructions
     return Plan(
         proof_rows=proof_rows,
         search_calls=search_calls,
@@ -86,6 +103,8 @@ def make_plan(
         headroom_rows=headroom_rows,
         probes=probes,
         cohorts=cohorts,
+        report_calls=int(search_calls * REPORT_SHARE) if told else 0,
+        proposer_calls=proposer_calls,
     )
 
 

@@ -11,11 +11,17 @@ from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.errors import OwnCodeError, TaskError
 from benchmarks.own_code import load
 from benchmarks.prompts.delimiters import FAMILIES
-from benchmarks.tasks.task import Task, check_instruction, usable_families
-from optimizers.optimization import Problem
+from benchmarks.tasks.task import Task, check_instruction, default_instruction, usable_families
+from optimizers.constraints import Constraints, make_constraints
+from optimizers.earlier import Earlier, entrants, new_instructions
+from optimizers.headroom import default_repeats
+from optimizers.plan import Plan, make_plan
 from optimizers.proposers.given import Given
 from optimizers.proposers.grammar import Grammar
+from optimizers.proposers.operators import OPERATORS
 from optimizers.proposers.protocol import Brief, Proposal, Proposer
+from optimizers.repertoire import make_brief, make_repertoire, own_messages, proposer_names
+from optimizers.search import Problem
 from optimizers.space import SearchSpace
 
 ENTRY_POINTS = "whet.proposers"
@@ -24,16 +30,22 @@ REASONING_TOKENS = 512
 MOST_LABELS_SHOWN = 24
 """With this many labels or fewer, one demonstration of each is among the default choices."""
 
+POINTS_CHECKED = 256
+"""How many prompts are laid out to see whether any keeps to the constraints."""
+
 _LIMITS = {"max_tokens", "max_completion_tokens"}
 
 Choice = TypeVar("Choice")
 
 
-def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> tuple[Problem, list[str]]:
+def make_problem(
+    task: Task, *, occasion: str, seed: int, allow_code: bool, earlier: Sequence[Earlier] = ()
+) -> tuple[Problem, list[str]]:
     """The problem, and notices about choices that were left out.
 
-    `allow_code` lets a proposer be code of the current directory: the user's own machine only. Raises TaskError if a
-    factor has no choice left.
+    `allow_code` lets a proposer be code of the current directory: the user's own machine only. `earlier` are prompts
+    that other optimizations ended with; where all instructions are the user's own, no others are added. Raises
+    TaskError if a factor has no choice left.
     """
     spec, search = task.spec, task.spec.search
     families, excluded = usable_families(spec, task.dataset)
@@ -47,6 +59,18 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
     if not delimiters:
         raise TaskError(f"No delimiter family is left of {', '.join(wanted)}. " + " ".join(notices))
 
+    constraints = make_constraints(task)
+    violated = constraints.violation(task.baseline)
+    if violated is not None:
+        notices.append(
+            f"Your prompt violates the constraints: {violated}. It stays the baseline; no candidate may do so."
+        )
+    names = proposer_names(task)
+    brief = make_brief(task, constraints)
+    proposals, dropped = _proposals(task, names, brief, constraints, seed=seed, allow_code=allow_code)
+    notices += dropped
+    if names != ["given"]:
+        proposals += new_instructions(earlier, proposals, task, constraints)
     train = task.dataset.train
     one_each = [len(task.labels)] if 8 < len(task.labels) <= MOST_LABELS_SHOWN else []
     counts = [c for c in search.demonstrations.count or [0, 2, 4, 8, *one_each] if c <= len(train)] or [0]
@@ -58,7 +82,7 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
         parameters=task.parameters,
         train=train,
         seed=seed,
-        instruction=tuple(_proposals(task, seed, allow_code)),
+        instruction=tuple(proposals),
         count=_once(counts),
         style=_once(search.demonstrations.style or ["inline", "turns"]),
         selector=_once(search.demonstrations.selector or ["balanced", "nearest"]),
@@ -70,6 +94,7 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
         max_tokens=_once(search.max_tokens or [None]),
         reasoning_tokens=None if spec.model and _LIMITS & spec.model.parameters.keys() else REASONING_TOKENS,
     )
+    _check_satisfiable(space, constraints, seed)
     problem = Problem(
         space=space,
         baseline=task.baseline,
@@ -78,43 +103,92 @@ def make_problem(task: Task, *, occasion: str, seed: int, allow_code: bool) -> t
         test_digest=task.dataset.test_digest,
         stratify=task.stratify,
         occasion=occasion,
-        repeats=spec.headroom.repeats,
+        repeats=spec.headroom.repeats or default_repeats(_temperature(task), spec.budget.calls),
         seed=seed,
+        earlier=entrants(earlier, space, task.baseline, constraints),
+        repertoire=make_repertoire(task, names, brief, constraints, seed),
+        constraints=constraints,
+        headroom_stops=spec.headroom.stop,
+        sequential=spec.proof.sequential,
+        sampler=search.sampler,
     )
     return problem, notices
+
+
+def plan_for(problem: Problem, calls: int) -> Plan:
+    """The plan for solving `problem` with `calls` calls. Raises BudgetError if they are too few."""
+    repertoire = problem.repertoire
+    return make_plan(
+        calls=calls,
+        validation_rows=len(problem.validation),
+        test_rows=len(problem.test),
+        space_size=problem.space.size,
+        instructions=len(problem.space.instruction),
+        repeats=problem.repeats,
+        grows=repertoire is not None,
+        proposer_calls=repertoire.calls if repertoire is not None and repertoire.with_model else 0,
+    )
+
+
+def _temperature(task: Task) -> float:
+    """The baseline's; 0 where the task leaves it to the endpoint."""
+    found = task.parameters.get("temperature")
+    return float(found) if isinstance(found, (int, float)) else 0.0
 
 
 def _once(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     return tuple(dict.fromkeys(choices))
 
 
-def _proposals(task: Task, seed: int, allow_code: bool) -> list[Proposal]:
-    spec = task.spec
-    given = tuple(spec.candidates.instructions) if spec.candidates else ()
-    baseline = str(task.baseline.factors.get("instruction", ""))
-    own_messages = spec.prompt is not None and spec.prompt.messages is not None
-    brief = Brief(
-        description=spec.description,
-        signature=task.signature,
-        labels=task.labels,
-        train=task.dataset.train,
-        baseline_instruction="" if own_messages else baseline,
-        given=given,
-    )
-    names = spec.search.proposers or (["given"] if given else ["grammar"])
-    if "given" in names and not given:
+def _proposals(
+    task: Task, names: Sequence[str], brief: Brief, constraints: Constraints, *, seed: int, allow_code: bool
+) -> tuple[list[Proposal], list[str]]:
+    """The instructions that are there before a model writes any, and notices about those that the constraints rule
+    out."""
+    if "given" in names and not brief.given:
         raise TaskError("search.proposers names 'given', but there are no candidates.instructions to hand on.")
     # The baseline's own wording takes part, so that it can win with other demonstrations or delimiters.
-    found = {} if own_messages else {baseline: Proposal(text=baseline, source="baseline")}
+    baseline = brief.baseline_instruction
+    found = {} if own_messages(task) else {baseline: Proposal(text=baseline, source="baseline")}
+    dropped = []
     for name in names:
+        if name in OPERATORS:
+            continue
         rng = random.Random(f"{seed}/proposer/{name}")
         for proposal in _proposed(make_proposer(name, allow_code=allow_code), name, brief, rng):
             where = "candidates.instructions" if name == "given" else f"the proposer '{name}'"
             check_instruction(proposal.text, task.signature, where)
+            why = constraints.violation_of(proposal.text)
+            if why is not None and name != "grammar":
+                dropped.append(f"An instruction of {where} is left out, '{_shortened(proposal.text)}': {why}.")
             found.setdefault(proposal.text, proposal)
+    if not found and any(name in OPERATORS for name in names):
+        default = default_instruction(task.spec, task.labels)
+        found[default] = Proposal(text=default, source="default")
     if not found:
         raise TaskError(f"The proposers {', '.join(names)} proposed nothing; add candidates.instructions.")
-    return list(found.values())
+    allowed = [proposal for proposal in found.values() if constraints.violation_of(proposal.text) is None]
+    if not allowed:
+        why = constraints.violation_of(next(iter(found)))
+        raise TaskError(f"constraints: no instruction keeps to them. The first one does not because {why}.")
+    return allowed, dropped
+
+
+def _check_satisfiable(space: SearchSpace, constraints: Constraints, seed: int) -> None:
+    """Raises TaskError if none of many points that cover `space` keeps to the constraints."""
+    why = None
+    for point in space.covering(POINTS_CHECKED, random.Random(f"{seed}/constraints")):
+        why = constraints.violation(space.prompt(point))
+        if why is None:
+            return
+    raise TaskError(
+        f"constraints: none of {POINTS_CHECKED} prompts of the search space keeps to them; of the last one, {why}. "
+        "Relax them, or write candidates.instructions that keep to them."
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _proposed(proposer: Proposer, name: str, brief: Brief, rng: random.Random) -> list[Proposal]:
@@ -143,7 +217,11 @@ def make_proposer(name: str, *, allow_code: bool) -> Proposer:
             raise TaskError(f"The proposer '{name}' is no class.")
         made: Proposer = own()
         return made
-    known = [*built_in, *(entry_point.name for entry_point in importlib.metadata.entry_points(group=ENTRY_POINTS))]
+    known = [
+        *built_in,
+        *OPERATORS,
+        *(entry_point.name for entry_point in importlib.metadata.entry_points(group=ENTRY_POINTS)),
+    ]
     raise TaskError(
         f"search.proposers: unknown proposer '{name}'; known: {', '.join(known)}.{did_you_mean(name, known)}"
     )

@@ -1,33 +1,34 @@
-"""A race: candidates on common rows, in blocks; the worse half stops after each.
+"""A race: candidates on common rows, in blocks; after each block the better half goes on.
 
-All candidates of a job walk the same seeded, stratified order of validation rows, so every comparison is paired. The
-race decides who goes on, never who is promoted: that is the proof's business, on rows the race does not know.
+All candidates of a race walk the same seeded, stratified order of validation rows, so every comparison is paired. Who
+goes on is decided by what all rollouts of the job say (`optimizers.posterior`); a candidate that was left behind comes
+back when it looks better than those ahead. One that is worse than another beyond doubt is stopped for good: a test by
+betting on their paired differences says so, which may look after every block. The race decides who goes on, never who
+is promoted: that is the proof's business, on rows the race does not know.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from benchmarks.datasets.records import Example
 from benchmarks.evaluation.run import Assignment
-from benchmarks.prompts.prompt import Prompt
+from benchmarks.evidence.sequential import log_e_values
+from optimizers.board import Board, Standing
 from optimizers.evaluator import Evaluator
-from optimizers.schedule import Rung
-from optimizers.study import Candidate, shrunk
+from optimizers.study import Candidate
 
+FINALISTS = 2
+"""How many candidates the last block of a race is for."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a candidate stands: its mean score over the first `rows` rows of the common order. Rows that are missing
-    for it count for nothing. `scored` is the number of rows behind the mean."""
-
-    candidate: Candidate
-    mean: float
-    rows: int
-    scored: int
+STOP_ERROR = 0.05
+"""The best of a race's candidates is stopped in at most this share of races, however often one looks."""
 
 
 def common_order(examples: Sequence[Example], seed: int, *, stratify: bool) -> tuple[Example, ...]:
@@ -48,75 +49,84 @@ def common_order(examples: Sequence[Example], seed: int, *, stratify: bool) -> t
     return tuple(example for _, example in sorted(placed, key=lambda pair: pair[0]))
 
 
-def standing(candidate: Candidate, order: Sequence[Example], rows: int, evaluator: Evaluator) -> Standing:
-    """How `candidate` stands after the first `rows` rows."""
-    scores = [score for score in evaluator.scores(candidate.prompt, order[:rows]) if score is not None]
-    mean = sum(scores) / len(scores) if scores else 0.0
-    return Standing(candidate=candidate, mean=mean, rows=rows, scored=len(scores))
+class Race:
+    """One race of `entrants` for at most `calls` calls, from row `start` of the board's order on.
 
-
-def ranked(standings: Sequence[Standing]) -> list[Standing]:
-    """The best first. A candidate for which rows are missing is not taken at its word: its mean is drawn towards that
-    of all. The baseline wins ties; then the shorter prompt wins, then the earlier trial."""
-    scored = sum(s.scored for s in standings)
-    overall = sum(s.mean * s.scored for s in standings) / scored if scored else 0.0
-
-    def place(s: Standing) -> tuple[float, bool, int, int]:
-        value = shrunk(s.mean, s.scored, overall)
-        return -value, s.candidate.trial != 0, _length(s.candidate.prompt), s.candidate.trial
-
-    return sorted(standings, key=place)
-
-
-def _length(prompt: Prompt) -> int:
-    return sum(len(message.content) for message in prompt.messages)
-
-
-async def race(
-    entrants: Sequence[Candidate],
-    *,
-    order: Sequence[Example],
-    rungs: Sequence[Rung],
-    evaluator: Evaluator,
-    on_rung: Callable[[Sequence[Standing]], None] = lambda _: None,
-) -> list[Standing]:
-    """Where the entrants stand when the race is over: those that ran furthest first, the best of them at the head.
-
-    Rows that an entrant has run before are not run again. A rung that the budget cannot pay for in full ends the
-    race, and so does the seconds cap: what was decided before that rung stands.
+    Source: sequential halving, Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed Bandits" (2013),
+    with the posterior in place of means, and planned anew after each block, so that calls which were saved (rows that
+    were run before, candidates that were stopped) go to those still in.
     """
-    if not rungs:
-        return []
-    alive = list(entrants[: rungs[0].candidates])
-    out: list[Standing] = []
-    leaders: list[Standing] = []
-    reached = 0
-    for rung in rungs:
-        if leaders:
-            leaders, stopped = leaders[: rung.candidates], leaders[rung.candidates :]
-            out = [*stopped, *out]
-            alive = [s.candidate for s in leaders]
-        block = [Assignment(prompt=c.prompt, example=e) for c in alive for e in order[reached : rung.rows]]
-        if evaluator.out_of_time or not evaluator.affords(block):
-            break
-        await evaluator.block(block)
-        if evaluator.out_of_time:
-            break
-        reached = rung.rows
-        leaders = ranked([standing(candidate, order, reached, evaluator) for candidate in alive])
-        on_rung(leaders)
-    return [*leaders, *out]
+
+    def __init__(
+        self, entrants: Sequence[Candidate], *, board: Board, evaluator: Evaluator, calls: int, start: int = 0
+    ) -> None:
+        self.entrants = list(entrants)
+        self.stopped: list[Candidate] = []
+        self._board = board
+        self._evaluator = evaluator
+        self._calls = calls
+        self._walk = np.roll(np.arange(len(board.order)), -start)
+        board.enter(entrants)
+
+    async def run(self, on_block: Callable[[Sequence[Standing]], None] = lambda _: None) -> list[Standing]:
+        """Where the entrants stand in the end, the best first; nobody, where not even one block was run.
+
+        Rows that an entrant has run before are not run again. A block that the budget cannot pay for in full ends the
+        race, and so does the seconds cap: what was decided before stands.
+        """
+        size, ended = min(len(self.entrants), max(FINALISTS, self._calls // 2)), []
+        while block := self._next_block(size):
+            if self._evaluator.out_of_time or not self._evaluator.affords(block):
+                break
+            await self._evaluator.block(block)
+            if self._evaluator.out_of_time:
+                break
+            self._calls -= len(block)
+            self._stop()
+            ended = self._board.ranked(self._alive)
+            on_block(ended[:size])
+            size = max(FINALISTS, math.ceil(size / 2))
+        return ended
+
+    @property
+    def _alive(self) -> list[Candidate]:
+        return [candidate for candidate in self.entrants if candidate not in self.stopped]
+
+    def _next_block(self, size: int) -> list[Assignment]:
+        """What the best `size` candidates run next, rows in common; empty when nothing is left to run or to pay with.
+
+        All blocks that would follow, with half as many candidates each, are to get equally many calls.
+        """
+        ranked = [standing.candidate for standing in self._board.ranked(self._alive)]
+        missing = ~self._board.ran(ranked)[:, self._walk]
+        unfinished = missing.any(axis=1)
+        front = np.arange(len(ranked)) < size
+        # Once those in front have run every row, the next best may show what they can.
+        in_play = np.flatnonzero(front & unfinished if (front & unfinished).any() else unfinished)[:size]
+        if not in_play.size:
+            return []
+        blocks = 1 + max(0, math.ceil(math.log2(size / FINALISTS)))
+        rows = _reach(missing[in_play], self._calls // blocks, self._calls)
+        cells = [(k, self._walk[i]) for k in in_play for i in np.flatnonzero(missing[k, :rows])]
+        return [Assignment(prompt=ranked[k].prompt, example=self._board.order[i]) for k, i in cells]
+
+    def _stop(self) -> None:
+        """Stops those that are worse than another beyond doubt. The best of K candidates is stopped only if one of
+        K - 1 tests errs, each with probability `STOP_ERROR` / (K - 1) at most, whenever one looks."""
+        alive = self._alive
+        if len(alive) < 2:
+            return
+        scores = self._board.scores(alive, fair=True)
+        bar = math.log((len(self.entrants) - 1) / STOP_ERROR)
+        beaten = [np.max(np.delete(log_e_values(scores - row), place)) >= bar for place, row in enumerate(scores)]
+        self.stopped += [candidate for candidate, over in zip(alive, beaten, strict=True) if over]
 
 
-def against(
-    challenger: Candidate, incumbent: Candidate, order: Sequence[Example], evaluator: Evaluator
-) -> float | None:
-    """The challenger's mean paired difference to the incumbent over the rows that both have; None without such rows."""
-    pairs = [
-        (ours, theirs)
-        for ours, theirs in zip(
-            evaluator.scores(challenger.prompt, order), evaluator.scores(incumbent.prompt, order), strict=True
-        )
-        if ours is not None and theirs is not None
-    ]
-    return sum(ours - theirs for ours, theirs in pairs) / len(pairs) if pairs else None
+def _reach(missing: npt.NDArray[np.bool_], share: int, most: int) -> int:
+    """Up to which row to go, so that the rows still missing on the way take about `share` calls: at least one row that
+    is missing, unless it takes more than `most`."""
+    cost = np.cumsum(missing.sum(axis=0))
+    rows = int(np.searchsorted(cost, share, side="right"))
+    if rows == 0 or cost[rows - 1] == 0:
+        rows = int(np.searchsorted(cost, 0, side="right")) + 1
+    return rows if cost[min(rows, len(cost)) - 1] <= most else 0

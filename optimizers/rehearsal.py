@@ -6,25 +6,31 @@ rehearsal says how many calls and tokens a run takes, and nothing about what it 
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from benchmarks.budget import Budget, Caps, Charge
+from benchmarks.budget import JUDGE, Budget, Caps, Charge
 from benchmarks.datasets.records import Example
 from benchmarks.errors import BudgetError
+from benchmarks.evaluation.judged import Grading
+from benchmarks.evaluation.run import Assignment
 from benchmarks.metrics.protocol import Extractor, ReplyFormat
 from benchmarks.models.metered import Metered
 from benchmarks.models.prices import Tariff, max_tokens
 from benchmarks.models.protocol import Completion, Failure, Message, ModelIdentity, Request
 from benchmarks.models.tokens import TokenCounter
 from benchmarks.prompts.prompt import Prompt
+from benchmarks.tasks.human_labels import HumanLabel
 from optimizers.evaluator import Evaluator
 from optimizers.journal import MemoryJournal
-from optimizers.optimization import Problem, optimize
+from optimizers.judged import JudgedEvaluator, JudgeModel
+from optimizers.optimization import optimize
 from optimizers.plan import Plan
-from optimizers.space import Choices, SearchSpace
+from optimizers.search import Problem
 
 TIMES = 11
 """How often a run is rehearsed: the one in the middle, by its tokens, is the forecast."""
@@ -49,6 +55,9 @@ right on average, and the accuracies of prompts differ by 0.08."""
 REASONING_SHARE = 0.5
 """The share of max_tokens that a reply with reasoning is taken to use."""
 
+REASON = "The reply is polite and complete, but it leaves out what the rubric asks for first, so it is no good answer."
+"""As long as a judge's reasons usually are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
@@ -59,8 +68,21 @@ class Rehearsed:
     most_tokens: int
 
 
-async def rehearse(problem: Problem, plan: Plan, *, caps: Caps, tariff: Tariff, counter: TokenCounter) -> Rehearsed:
-    """What solving `problem` by `plan` within `caps` would spend; the seconds cap is left out of account.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePart:
+    """The judge's part in a run: how it is asked, what it costs, and what it grades to be compared with people."""
+
+    grading: Grading
+    tariff: Tariff
+    counter: TokenCounter
+    human_labels: Sequence[HumanLabel]
+
+
+async def rehearse(
+    problem: Problem, plan: Plan, *, caps: Caps, tariff: Tariff, counter: TokenCounter, judge: JudgePart | None = None
+) -> Rehearsed:
+    """What solving `problem` by `plan` within `caps` would spend, the judge included; the seconds cap is left out of
+    account.
 
     Raises BudgetError, as the run would, if the token or dollar cap does not pay for a first comparison.
     """
@@ -68,10 +90,12 @@ async def rehearse(problem: Problem, plan: Plan, *, caps: Caps, tariff: Tariff, 
     times = max(1, min(TIMES, MOST_CANDIDATES // max(1, sum(plan.cohorts))))
 
     async def spent(share: int, seed: int) -> dict[str, Charge]:
-        prompts = {problem.baseline.digest: problem.baseline}
-        stage, on_stage = _part(problem, plan, share, prompts)
-        stand_in = _StandIn(problem=stage, prompts=prompts, tariff=tariff, counter=counter, seed=seed)
-        return await _run(stage, on_stage, _scaled(caps, share), stand_in)
+        stage, on_stage = _part(problem, plan, share)
+        stand_in = _StandIn(
+            problem=stage, prompts={}, tariff=tariff, counter=counter, seed=seed, whole=judge is not None
+        )
+        labels = judge and replace(judge, human_labels=judge.human_labels[::share])
+        return await _run(stage, on_stage, _scaled(caps, share), stand_in, labels)
 
     try:
         runs = [await spent(share, seed) for seed in range(times)]
@@ -87,10 +111,9 @@ async def rehearse(problem: Problem, plan: Plan, *, caps: Caps, tariff: Tariff, 
     )
 
 
-def _part(problem: Problem, plan: Plan, share: int, prompts: dict[str, Prompt]) -> tuple[Problem, Plan]:
-    """`problem` on one row in `share`, with a search space that notes in `prompts` what it makes, and a plan for it."""
-    space = _Noting(**{each.name: getattr(problem.space, each.name) for each in fields(problem.space)}, noted=prompts)
-    part = replace(problem, space=space, validation=problem.validation[::share], test=problem.test[::share])
+def _part(problem: Problem, plan: Plan, share: int) -> tuple[Problem, Plan]:
+    """`problem` on one row in `share`, and a plan for it."""
+    part = replace(problem, validation=problem.validation[::share], test=problem.test[::share])
     return part, replace(
         plan,
         proof_rows=max(1, plan.proof_rows // share),
@@ -108,16 +131,24 @@ def _scaled(caps: Caps, share: int) -> Caps:
     )
 
 
-async def _run(problem: Problem, plan: Plan, caps: Caps, stand_in: _StandIn) -> dict[str, Charge]:
+async def _run(
+    problem: Problem, plan: Plan, caps: Caps, stand_in: _StandIn, judge: JudgePart | None
+) -> dict[str, Charge]:
     """What one rehearsal spends in each phase."""
     budget, journal, tariff = Budget(caps), MemoryJournal(), stand_in.tariff
-    evaluator = Evaluator(
-        model=Metered(inner=stand_in, budget=budget, tariff=tariff),
-        metric=_RightOrWrong(),
-        budget=budget,
-        tariff=tariff,
-        journal=journal,
-    )
+    asked: dict[str, Any] = {
+        "model": Metered(inner=stand_in, budget=budget, tariff=tariff),
+        "metric": _RightOrWrong(),
+        "budget": budget,
+        "tariff": tariff,
+        "journal": journal,
+        "noted": stand_in.prompts,
+    }
+    evaluator: Evaluator = _Noting(**asked)
+    if judge is not None:
+        graded_by = Metered(inner=_JudgeStandIn(part=judge), budget=budget.of(JUDGE), tariff=judge.tariff)
+        model = JudgeModel(grading=judge.grading, model=graded_by, tariff=judge.tariff, human_labels=judge.human_labels)
+        evaluator = _NotingJudged(judge=model, **asked)
     await optimize(problem, plan, evaluator=evaluator, tariff=tariff, journal=journal, looks=_FirstLook())
     return dict(budget.by_phase)
 
@@ -135,16 +166,21 @@ def _times(charge: Charge, share: int) -> Charge:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Noting(SearchSpace):
-    """A search space that notes the prompts it makes, by their digests."""
+class _Noting(Evaluator):
+    """An evaluator that notes the prompts it runs, by their digests."""
 
-    noted: dict[str, Prompt]
+    def __init__(self, *, noted: dict[str, Prompt], **fields: Any) -> None:
+        super().__init__(**fields)
+        self._noted = noted
 
-    def prompt(self, choices: Choices) -> Prompt:
-        prompt = super().prompt(choices)
-        self.noted[prompt.digest] = prompt
-        return prompt
+    async def block(self, assignments: Sequence[Assignment]) -> None:
+        """Runs the assignments."""
+        self._noted.update({assignment.prompt.digest: assignment.prompt for assignment in assignments})
+        await super().block(assignments)
+
+
+class _NotingJudged(_Noting, JudgedEvaluator):
+    """One whose scores come from a judge."""
 
 
 RIGHT, WRONG = "right", "wrong"
@@ -153,20 +189,22 @@ RIGHT, WRONG = "right", "wrong"
 @dataclass(slots=True, kw_only=True)
 class _StandIn:
     """Answers right as often as a quality says that is drawn for each prompt; its replies are as long as the rows'
-    answers in the form that the prompt asks for."""
+    answers in the form that the prompt asks for. `whole` replies hold an answer of that length, different for every
+    prompt, for a judge to read."""
 
     problem: Problem
-    prompts: Mapping[str, Prompt]
+    prompts: dict[str, Prompt]
     tariff: Tariff
     counter: TokenCounter
     seed: int
+    whole: bool = False
     identity: ModelIdentity = field(default_factory=lambda: ModelIdentity(endpoint="rehearsal", model="stand-in"))
     _answers: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, int] = field(default_factory=dict)
     _sizes: dict[str, _Size] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rows = (*self.problem.validation, *self.problem.test)
+        rows = (*self.problem.space.train, *self.problem.validation, *self.problem.test)
         self._answers = {row.id: row.answer for row in rows}
 
     async def complete(self, request: Request) -> Completion | Failure:
@@ -175,8 +213,9 @@ class _StandIn:
         ability = ABILITY + ABILITY_SPREAD * self._drawn(prompt)
         luck = self._drawn(f"{prompt}/{row}/{request.repeat}")
         size = self._sizes.setdefault(prompt, _Size())
+        answer = RIGHT if ability > COMMON**0.5 * self._drawn(row) + (1 - COMMON) ** 0.5 * luck else WRONG
         return Completion(
-            text=RIGHT if ability > COMMON**0.5 * self._drawn(row) + (1 - COMMON) ** 0.5 * luck else WRONG,
+            text=f"{answer} {prompt[:8]} {self._answers[row]}" if self.whole else answer,
             usage=self.tariff.usage(size.prompt_tokens(request.messages, self.counter), self._reply_tokens(request)),
         )
 
@@ -196,6 +235,33 @@ class _StandIn:
         if text not in self._texts:
             self._texts[text] = self.counter.of_text(text)
         return min(most, self._texts[text] + 1 + (round(REASONING_SHARE * most) if reasoning else 0))
+
+    async def withdraw(self) -> None:
+        """Nothing waits here."""
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _JudgeStandIn:
+    """Grades whole replies of the stand-in by how they begin."""
+
+    part: JudgePart
+    identity: ModelIdentity = field(default_factory=lambda: ModelIdentity(endpoint="rehearsal", model="judge"))
+    _texts: dict[str, int] = field(default_factory=dict)
+    _sizes: dict[str, _Size] = field(default_factory=dict)
+
+    async def complete(self, request: Request) -> Completion | Failure:
+        """The verdict."""
+        grades, counter = self.part.grading.judge.scale.grades, self.part.counter
+        right = f"\n{RIGHT} " in request.messages[-1].content
+        text = json.dumps({"reason": REASON, "grade": grades[-1] if right else grades[0]})
+        if text not in self._texts:
+            self._texts[text] = counter.of_text(text) + 1
+        size = self._sizes.setdefault(request.prompt_digest, _Size())
+        usage = self.part.tariff.usage(size.prompt_tokens(request.messages, counter), self._texts[text])
+        return Completion(text=text, usage=usage)
 
     async def withdraw(self) -> None:
         """Nothing waits here."""

@@ -17,7 +17,7 @@ from benchmarks.models.kept import Kept
 from benchmarks.models.metered import Metered
 from benchmarks.models.recorded import Recorded
 from benchmarks.models.retrying import Patience, Retrying
-from service.connection import Connection
+from service.connection import Connection, Models
 from service.home import Home
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ async def batched(
     on_notice: Callable[[str], None],
     on_left: Callable[[str], None],
     rhythm: Rhythm | None = None,
-) -> AsyncIterator[Connection]:
-    """The model at `endpoint`, connected.
+) -> AsyncIterator[Models]:
+    """The task model at `endpoint`, connected.
 
     `run` names what is being run, `mark` is the ledger's mark now. The same again, after whatever interrupted it, waits
     for the batches that are open and is charged what it would have been charged without the interruption. Where the
@@ -63,7 +63,7 @@ async def batched(
         tariff=tariff,
     )
     try:
-        yield Connection(model=model, tariff=tariff, budget=budget, at_once=sys.maxsize)
+        yield Models(task=Connection(model=model, tariff=tariff, budget=budget, at_once=sys.maxsize))
         await lane.finish()
     finally:
         try:

@@ -1,14 +1,16 @@
-"""The model of a task, connected for one job: behind ledger, retries, budget and concurrency limit."""
+"""The models of a task, connected for one job: each behind ledger, retries and concurrency limit of its own, all of
+them on one budget."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from benchmarks.budget import Budget, Caps
+from benchmarks.budget import TASK, Budget, Caps
 from benchmarks.errors import TaskError
 from benchmarks.evaluation.run import MOST_AT_ONCE
 from benchmarks.ledger.protocol import Ledger, Occasion
@@ -18,7 +20,7 @@ from benchmarks.models.paced import nobody
 from benchmarks.models.prices import Price, Tariff
 from benchmarks.models.protocol import LanguageModel
 from benchmarks.models.retrying import Patience
-from benchmarks.tasks.schema import BudgetSection, ModelSection
+from benchmarks.tasks.schema import SECTIONS, BudgetSection, ModelSection, TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +40,33 @@ class Connection:
         return None if self.pace is None else self.pace.allowed
 
 
-def endpoint_of(model: ModelSection | None) -> Endpoint:
-    """The endpoint that a task names. Raises TaskError if it names none."""
-    if model is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The connected models of a job by their roles; None where the task names none."""
+
+    task: Connection
+    proposer: Connection | None = None
+    judge: Connection | None = None
+
+    @property
+    def all(self) -> tuple[LanguageModel, ...]:
+        """The models that there are."""
+        there = (self.task, self.proposer, self.judge)
+        return tuple(connection.model for connection in there if connection is not None)
+
+
+def endpoints_of(spec: TaskSpec) -> dict[str, Endpoint]:
+    """The endpoints that a task names, by the roles of their models. Raises TaskError if it names no task model."""
+    if spec.model is None:
         raise TaskError(
             "The task names no model. Add model: {name: hosted_vllm/<model>, api_base: http://localhost:8000/v1} to "
             "the task file, or give --model and --api-base."
         )
+    return {role: endpoint_of(model, SECTIONS[role]) for role, model in spec.models.items()}
+
+
+def endpoint_of(model: ModelSection, section: str = SECTIONS[TASK]) -> Endpoint:
+    """The endpoint that a section of the task names."""
     prices = model.prices
     return Endpoint(
         name=model.name,
@@ -62,6 +84,7 @@ def endpoint_of(model: ModelSection | None) -> Endpoint:
             prompt_usd_per_million=prices.prompt_usd_per_million,
             completion_usd_per_million=prices.completion_usd_per_million,
         ),
+        section=section,
     )
 
 
@@ -72,7 +95,7 @@ def caps_of(budget: BudgetSection) -> Caps:
 
 @asynccontextmanager
 async def connected(
-    endpoint: Endpoint,
+    endpoints: Mapping[str, Endpoint],
     *,
     caps: Caps,
     ledger: Ledger,
@@ -82,34 +105,50 @@ async def connected(
     environment: Mapping[str, str] = os.environ,
     patience: Patience | None = None,
     on_notice: Callable[[str], None] = nobody,
-) -> AsyncIterator[Connection]:
-    """The model at `endpoint`, connected. `on_notice` is told, in words, when the endpoint stops answering and when it
-    answers again.
+) -> AsyncIterator[Models]:
+    """The models at `endpoints`, by their roles, connected: `caps` hold for all of them together. `on_notice` is told,
+    in words, when an endpoint stops answering and when it answers again.
 
     Whatever ends the block, requests under way are answered and kept (for a few seconds) before connections close.
     """
-    tariff = tariff_for(endpoint, caps)
     budget = Budget(caps)
-    pace = pace_of(endpoint)
-    model = wrapped(
-        wire(endpoint, tariff, environment),
-        max_concurrency=endpoint.max_concurrency,
-        tariff=tariff,
-        budget=budget,
-        ledger=ledger,
-        occasion=occasion,
-        mark=mark,
-        patience=patience or Patience(),
-        rng=random.Random(seed),
-        pace=pace,
-        outage_s=endpoint.outage_s,
-        hedge=endpoint.hedge,
-        on_notice=on_notice,
-    )
-    try:
-        yield Connection(model=model, tariff=tariff, budget=budget, pace=pace, at_once=endpoint.max_concurrency)
-    finally:
+    tariffs = {role: tariff_for(endpoint, caps) for role, endpoint in endpoints.items()}
+    connections: dict[str, Connection] = {}
+    async with AsyncExitStack() as closing:
+        for role, endpoint in endpoints.items():
+            pace = pace_of(endpoint)
+            model = wrapped(
+                wire(endpoint, tariffs[role], environment),
+                max_concurrency=endpoint.max_concurrency,
+                tariff=tariffs[role],
+                budget=budget.of(role),
+                ledger=ledger,
+                occasion=occasion,
+                mark=mark,
+                patience=patience or Patience(),
+                rng=random.Random(seed),
+                pace=pace,
+                outage_s=endpoint.outage_s,
+                hedge=endpoint.hedge,
+                on_notice=_named(endpoint, on_notice) if len(endpoints) > 1 else on_notice,
+            )
+            closing.push_async_callback(model.close)
+            connections[role] = Connection(
+                model=model,
+                tariff=tariffs[role],
+                budget=budget.of(role),
+                pace=pace,
+                at_once=endpoint.max_concurrency,
+            )
         try:
-            await model.withdraw()
+            yield Models(**connections)
         finally:
-            await model.close()
+            # At once, so that a second cancellation ends all their waits.
+            async with asyncio.TaskGroup() as withdrawing:
+                for connection in connections.values():
+                    withdrawing.create_task(connection.model.withdraw())
+
+
+def _named(endpoint: Endpoint, on_notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Tells which of several models a notice is about."""
+    return lambda message: on_notice(f"{endpoint.section}: {message}")

@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.budget import TASK
 from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.errors import InputError, TaskError
 from benchmarks.models.connect import TINY
-from benchmarks.tasks.schema import ModelSection
+from benchmarks.tasks.schema import SECTIONS, ModelSection
 
 FILE = "endpoints.toml"
 VARIABLE = "WHET_ENDPOINTS"
@@ -28,7 +29,11 @@ _OF_THE_BODY = {"endpoint", "parameters"}
 
 
 class UnusableModel(TaskError):
-    """A request asks for a model that it may not ask for."""
+    """A request asks, in a `section` of the task, for a model that it may not ask for."""
+
+    def __init__(self, section: str, message: str) -> None:
+        super().__init__(f"{section}{message}")
+        self.section = section
 
 
 class EndpointsError(InputError):
@@ -69,35 +74,43 @@ def _section(name: str, content: Any) -> ModelSection:
         raise EndpointsError(f"The endpoint '{name}' is not configured as it must be: {places}.") from None
 
 
-def with_endpoint(task: Mapping[str, Any], endpoints: Mapping[str, ModelSection]) -> dict[str, Any]:
-    """The content of a task as a request gave it, with its `model: {endpoint, parameters}` filled in from the
-    operator's endpoints.
+def with_endpoints(task: Mapping[str, Any], endpoints: Mapping[str, ModelSection]) -> dict[str, Any]:
+    """The content of a task as a request gave it, with each `{endpoint, parameters}` that names a model filled in from
+    the operator's endpoints.
 
-    Raises UnusableModel if it names none, an unknown one, or anything besides.
+    Raises UnusableModel if there is no task model, or if one names no endpoint, an unknown one, or anything besides.
     """
-    section = task.get("model")
-    if not isinstance(section, dict) or not isinstance(section.get("endpoint", section.get("name")), str):
+    named = {section: task.get(section) for section in SECTIONS.values()}
+    asked = {section: choice for section, choice in named.items() if choice is not None or section == SECTIONS[TASK]}
+    return {**task, **{section: _configured(section, choice, endpoints) for section, choice in asked.items()}}
+
+
+def _configured(section: str, choice: Any, endpoints: Mapping[str, ModelSection]) -> dict[str, Any]:
+    if not isinstance(choice, dict) or not isinstance(choice.get("endpoint", choice.get("name")), str):
         raise UnusableModel(
-            f"model: name an endpoint that the operator configured, as in {{endpoint: {next(iter(endpoints))}}}."
+            section, f": name an endpoint that the operator configured, as in {{endpoint: {next(iter(endpoints))}}}."
         )
-    given = {"endpoint" if k == "name" and section[k] == TINY else k: v for k, v in section.items()}
+    given = {"endpoint" if k == "name" and choice[k] == TINY else k: v for k, v in choice.items()}
     if strange := sorted(given.keys() - _OF_THE_BODY):
         raise UnusableModel(
-            f"model.{strange[0]}: a request names an endpoint and parameters, nothing else; addresses and keys are the "
-            "operator's to configure."
+            section,
+            f".{strange[0]}: a request names an endpoint and parameters, nothing else; addresses and keys are the "
+            "operator's to configure.",
         )
     name = str(given.get("endpoint"))
     if name not in endpoints:
         raise UnusableModel(
-            f"model.endpoint: there is no endpoint '{name}'; known: {', '.join(endpoints)}."
-            f"{did_you_mean(name, list(endpoints))}"
+            section,
+            f".endpoint: there is no endpoint '{name}'; known: {', '.join(endpoints)}."
+            f"{did_you_mean(name, list(endpoints))}",
         )
     parameters = given.get("parameters", {})
     for parameter in parameters:
         if parameter not in DECODING:
             raise UnusableModel(
-                f"model.parameters.{parameter}: a request may not set it; it may set {', '.join(DECODING)}."
-                f"{did_you_mean(parameter, DECODING)}"
+                section,
+                f".parameters.{parameter}: a request may not set it; it may set {', '.join(DECODING)}."
+                f"{did_you_mean(parameter, DECODING)}",
             )
     configured = endpoints[name].model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    return {**task, "model": {**configured, "parameters": {**configured.get("parameters", {}), **parameters}}}
+    return {**configured, "parameters": {**configured.get("parameters", {}), **parameters}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, get_type_hints
 
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from benchmarks.errors import EndpointError, InputError, StorageError, WhetError
 from benchmarks.tasks.schema import explain
+from service.front import UnknownMember
 from service.jobs import UnknownJob
 from service.registry import UnknownPrompt
 
@@ -95,20 +96,21 @@ def answer_errors(app: FastAPI) -> None:
 
 
 @contextmanager
-def blaming(places: Mapping[type[WhetError], str]) -> Iterator[None]:
+def blaming(places: Mapping[type[WhetError], str | Callable[[Any], str]]) -> Iterator[None]:
     """Says of mistakes found within where in the body they are: by the first kind of `places` that fits, a JSON
-    pointer. Others pass as they are."""
+    pointer, or what gives it for a mistake. Others pass as they are."""
     try:
         yield
     except tuple(places) as error:
-        pointer = next(pointer for kind, pointer in places.items() if isinstance(error, kind))
+        found = next(place for kind, place in places.items() if isinstance(error, kind))
+        pointer = found if isinstance(found, str) else found(error)
         status, title, headers = _classified(error)
         place = ErrorPlace(pointer=pointer, detail=str(error))
         raise Refused(status, title, str(error), headers, errors=[place]) from error
 
 
 def _classified(error: WhetError) -> tuple[int, str, dict[str, str]]:
-    if isinstance(error, (UnknownPrompt, UnknownJob)):
+    if isinstance(error, (UnknownPrompt, UnknownJob, UnknownMember)):
         return 404, "Not found", {}
     if isinstance(error, StorageError):
         return 503, "The database cannot be used", {"Retry-After": "5"}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
+from benchmarks.budget import PROPOSER, TASK
 from benchmarks.datasets.records import Split
 from benchmarks.digests import digest
-from benchmarks.errors import BudgetError, EndpointDown, EndpointError
-from benchmarks.evaluation.rollout import REFUSALS, Rollout
-from benchmarks.evaluation.run import Assignment, run
+from benchmarks.errors import BudgetError, EndpointDown, EndpointError, TaskError
+from benchmarks.evaluation.rollout import REFUSALS
+from benchmarks.evaluation.run import Assignment
 from benchmarks.evidence.compare import Arm, summarise
 from benchmarks.evidence.intervals import mean_interval
 from benchmarks.ledger.protocol import Occasion
 from benchmarks.ledger.sql import SqlLedger
-from benchmarks.metrics.protocol import Metric
 from benchmarks.models.deadline import grace_of, withdraw_within
 from benchmarks.models.paced import nobody
 from benchmarks.models.protocol import FailureKind, LanguageModel
@@ -25,10 +25,13 @@ from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task, check_variables
 from optimizers.progress import Notice, Observer, PhaseStarted, Tally, silent
 from service.batches import batched
-from service.connection import caps_of, connected, endpoint_of
+from service.connection import caps_of, connected, endpoints_of
 from service.home import Home
 from service.journal import SqlLooks
-from service.result import cached_json, interval_json, model_json, per_1000_requests
+from service.judging import calls_for, evaluated, graded_by, judge_json
+from service.result import by_role_json, cached_json, interval_json, model_json, per_1000_requests
+
+Returned = TypeVar("Returned")
 
 
 async def run_evaluation(
@@ -50,17 +53,20 @@ async def run_evaluation(
     """
     check_variables(prompt.variables, task.signature, "the prompt")
     examples = task.dataset.split(split)
-    caps = caps_of(task.spec.budget)
-    if caps.calls < len(examples):
+    caps, calls = caps_of(task.spec.budget), calls_for(task, len(examples))
+    if caps.calls < calls:
         raise BudgetError(
-            f"The {split} split has {len(examples)} rows and the budget {caps.calls} calls. Nothing was spent. Give at "
-            f"least --budget-calls {len(examples)}."
+            f"The {split} split has {len(examples)} rows, which may take {calls} calls, and the budget {caps.calls}. "
+            f"Nothing was spent. Give at least --budget-calls {calls}."
         )
-    endpoint = endpoint_of(task.spec.model)
+    endpoints = {role: endpoint for role, endpoint in endpoints_of(task.spec).items() if role != PROPOSER}
+    endpoint = endpoints[TASK]
 
     def on_notice(message: str) -> None:
         observer(Notice(message=message))
 
+    if len(endpoints) > 1 and any(endpoint.batch for endpoint in endpoints.values()):
+        raise TaskError("A judge grades replies one by one: take batch: true out of model and judge_model.")
     ledger = SqlLedger(home.engine, home.now)
     try:
         mark = await ledger.mark()
@@ -79,7 +85,7 @@ async def run_evaluation(
             )
             if endpoint.batch
             else connected(
-                endpoint,
+                endpoints,
                 caps=caps,
                 ledger=ledger,
                 occasion=Occasion(),
@@ -89,18 +95,15 @@ async def run_evaluation(
                 on_notice=on_notice,
             )
         )
-        async with connecting as connection:
+        async with connecting as models:
+            connection = models.task
             tally = Tally(connection.budget, observer, level=lambda: connection.level)
             observer(PhaseStarted(phase=split.value, calls_planned=len(examples)))
             tally.expect(len(examples))
+            assignments = [Assignment(prompt=prompt, example=example) for example in examples]
             async with tally.ticking():
-                rollouts = await run_within(
-                    caps.seconds,
-                    [Assignment(prompt=prompt, example=example) for example in examples],
-                    model=connection.model,
-                    metric=task.metric,
-                    tally=tally,
-                    at_once=connection.at_once,
+                rollouts, agreement = await run_within(
+                    caps.seconds, evaluated(task, assignments, models, tally), models.all, rows=len(examples)
                 )
     finally:
         await ledger.close()
@@ -118,7 +121,8 @@ async def run_evaluation(
     look = None
     if split is Split.TEST:
         model = endpoint.model_identity
-        look = SqlLooks(home).count(task.dataset.test_digest, digest([prompt.digest, model.endpoint, model.model]))
+        looked = digest([prompt.digest, model.endpoint, model.model, *graded_by(task)])
+        look = SqlLooks(home).count(task.dataset.test_digest, looked)
     scored = [example for example, _ in done]
     arm = Arm(
         answers=tuple(rollout.answer for _, rollout in done),
@@ -128,6 +132,7 @@ async def run_evaluation(
     return {
         "task": task.name,
         "model": model_json(endpoint),
+        "judge": judge_json(task, agreement),
         "split": split.value,
         "prompt_digest": prompt.digest,
         "dataset_digest": task.dataset.digest,
@@ -146,38 +151,33 @@ async def run_evaluation(
             "completion_tokens": spent.completion_tokens,
             **cached_json(spent, await share_since(cache, endpoint)),
             "usd": spent.cost_usd,
+            "by_role": by_role_json(connection.budget),
         },
     }
 
 
 def _name(task: Task, prompt: Prompt, split: Split) -> str:
     """What is evaluated, on which budget: the same again is the same evaluation."""
-    model, budget = endpoint_of(task.spec.model).model_identity, task.spec.budget
+    model, budget = endpoints_of(task.spec)[TASK].model_identity, task.spec.budget
     evaluated = [task.name, prompt.digest, split.value, task.dataset.digest, model.endpoint, model.model]
     return digest([*evaluated, budget.calls, budget.tokens, budget.usd])
 
 
 async def run_within(
-    cap_s: float | None,
-    assignments: Sequence[Assignment],
-    *,
-    model: LanguageModel,
-    metric: Metric,
-    tally: Tally,
-    at_once: int,
-) -> list[Rollout]:
-    """The rollouts of `assignments`. Raises BudgetError once `cap_s` seconds have passed and they are not all done; by
-    then replies under way are kept or given up."""
+    cap_s: float | None, running: Awaitable[Returned], models: Sequence[LanguageModel], *, rows: int
+) -> Returned:
+    """What `running`, an evaluation of `rows` rows, comes to. Raises BudgetError once `cap_s` seconds have passed and
+    it is not done; by then replies of `models` under way are kept or given up."""
     if cap_s is None:
-        return await run(assignments, model=model, metric=metric, on_rollout=tally.count, at_once=at_once)
+        return await running
     grace_s = grace_of(cap_s)
     try:
         async with asyncio.timeout(cap_s - grace_s):
-            return await run(assignments, model=model, metric=metric, on_rollout=tally.count, at_once=at_once)
+            return await running
     except TimeoutError:
-        await withdraw_within(model, grace_s)
+        await asyncio.gather(*(withdraw_within(model, grace_s) for model in models))
         raise BudgetError(
-            f"{cap_s:g} s were not enough for {len(assignments)} rows. The replies that came are kept: run the same "
+            f"{cap_s:g} s were not enough for {rows} rows. The replies that came are kept: run the same "
             "command again, or raise budget.seconds."
         ) from None
 

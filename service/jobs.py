@@ -10,8 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.budget import TASK
 from benchmarks.digests import digest
 from benchmarks.errors import InputError
+from benchmarks.models.protocol import ModelIdentity
+from benchmarks.tasks.schema import SECTIONS
 from benchmarks.tasks.task import Task
 from service.events import DONE, append
 from service.home import Home
@@ -28,7 +31,7 @@ OPEN = (QUEUED, RUNNING, CANCELLING)
 """A job in one of these has somebody, or waits for somebody, to carry it on."""
 
 _NO_INFLUENCE = {"api_base", "api_key_env", "identity", "max_concurrency", "timeout_s", "outage_s", "hedge", "batch"}
-"""Fields of the model section that say how to reach it; which model answers is its identity in the ledger."""
+"""Fields of a model's section that say how to reach it; which model answers is its identity in the ledger."""
 
 
 class UnknownJob(InputError):
@@ -66,16 +69,25 @@ class Job:
 _SHOWN = [optimizations.c[name] for name in Job.__dataclass_fields__]
 
 
-def job_identity(task: Task, endpoint: tuple[str, str]) -> str:
-    """The digest of task, data, model, seed and budget: the same again is the same job.
+def job_identity(task: Task, models: Mapping[str, ModelIdentity]) -> str:
+    """The digest of task, data, models (by their roles), seed and budget: the same again is the same job.
 
     The rows count by their content, not by their file; code of the user's own counts by its source.
     """
     spec = task.spec.model_dump(mode="json", exclude={"data", "split"})
-    spec["model"] = {k: v for k, v in (spec["model"] or {}).items() if k not in _NO_INFLUENCE}
+    for role in models:
+        section = SECTIONS[role]
+        spec[section] = {k: v for k, v in spec[section].items() if k not in _NO_INFLUENCE}
+    others = {role: [model.endpoint, model.model] for role, model in models.items() if role != TASK}
+    endpoint = [models[TASK].endpoint, models[TASK].model]
     references = [task.spec.metric_name, *(task.spec.search.proposers or ())]
     code = {reference: _source_digest(reference) for reference in references if ":" in reference}
-    return digest({"task": spec, "data": task.dataset.digest, "endpoint": list(endpoint), "code": code})
+    known = {"task": spec, "data": task.dataset.digest, "endpoint": endpoint, "code": code}
+    if others:
+        known["others"] = others
+    if task.human_labels:
+        known["human_labels"] = [label.digest for label in task.human_labels]
+    return digest(known)
 
 
 def _source_digest(reference: str) -> str:
@@ -117,6 +129,20 @@ class Jobs:
             row = connection.execute(sa.select(*_SHOWN).where(optimizations.c.id == job_id)).one_or_none()
         if row is None:
             raise UnknownJob(f"There is no optimization '{job_id}'.")
+        return Job(**row._mapping)
+
+    def latest(self, task: str) -> Job:
+        """The optimization of `task` that succeeded last. Raises UnknownJob."""
+        columns = optimizations.c
+        with self.home.reading() as connection:
+            row = connection.execute(
+                sa.select(*_SHOWN)
+                .where(columns.task == task, columns.status == SUCCEEDED)
+                .order_by(columns.updated_at.desc(), columns.id)
+                .limit(1)
+            ).one_or_none()
+        if row is None:
+            raise UnknownJob(f"No optimization of '{task}' has succeeded; whet optimize runs one.")
         return Job(**row._mapping)
 
     def listed(self, limit: int, before: str | None = None) -> list[Job]:

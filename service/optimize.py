@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.budget import Caps, Charge
+from benchmarks.budget import TASK, Caps, Charge
 from benchmarks.errors import WhetError
 from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.ledger.protocol import Ledger, Occasion
@@ -16,19 +16,38 @@ from benchmarks.models.connect import tariff_for
 from benchmarks.models.protocol import ModelIdentity
 from benchmarks.models.tokens import token_counter
 from benchmarks.models.vllm_metrics import prefix_cache, share_since
+from benchmarks.tasks.schema import SECTIONS
 from benchmarks.tasks.task import Task
-from optimizers.evaluator import Evaluator
-from optimizers.optimization import PROMOTE, Outcome, Problem, optimize
-from optimizers.plan import Plan, make_plan
-from optimizers.problem import make_problem
+from optimizers.earlier import Earlier
+from optimizers.known_rows import known_rows
+from optimizers.objective import make_objective
+from optimizers.optimization import PROMOTE, Outcome, optimize
+from optimizers.plan import Plan
+from optimizers.problem import make_problem, plan_for
 from optimizers.progress import Event, Notice, Observer, silent
+from optimizers.proposers.author import Writer
 from optimizers.rehearsal import rehearse
-from service.connection import caps_of, connected, endpoint_of
+from optimizers.repertoire import proposer_parameters
+from optimizers.search import Problem
+from service.connection import Models, caps_of, connected, endpoints_of
+from service.earlier import settle, warm_start
 from service.endpoints import UnusableModel
 from service.events import EventLog
 from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs, job_identity
 from service.journal import SqlJournal, SqlLooks
+from service.judging import (
+    agreement_in,
+    counted_in_rollouts,
+    graded_by,
+    judge_calls,
+    judge_json,
+    judge_part,
+    make_evaluator,
+    rollouts_of,
+    too_few_labels,
+    withheld,
+)
 from service.registry import Registry
 from service.result import TOY, evidence_json, result_json
 
@@ -76,8 +95,8 @@ async def run_optimization(
 
 def find_job(task: Task, home: Home, *, fresh: bool) -> Job:
     """The job that optimizing `task` is, or a new one."""
-    model = endpoint_of(task.spec.model).model_identity
-    return Jobs(home).find(job_identity(task, (model.endpoint, model.model)), task, fresh=fresh)
+    models = {role: endpoint.model_identity for role, endpoint in endpoints_of(task.spec).items()}
+    return Jobs(home).find(job_identity(task, models), task, fresh=fresh)
 
 
 async def run_job(
@@ -98,12 +117,14 @@ async def run_job(
     """
     jobs = Jobs(home)
     try:
-        endpoint = endpoint_of(task.spec.model)
-        problem, plan, notices = prepare(task, endpoint.model_identity, job.epoch, settings)
-        tariff_for(endpoint, caps_of(task.spec.budget))
+        endpoints = endpoints_of(task.spec)
+        model = endpoints[TASK].model_identity
+        warm = warm_start(job, task, model, home)
+        problem, plan, notices = prepare(task, model, job.epoch, settings, warm.prompts)
         job = jobs.start(job, task, await ledger.mark())
+        settle(job, warm, task, model, home)
         announce(job, plan)
-        log = EventLog(home, job.id, plan.calls)
+        log = EventLog(home, job.id, plan.calls + judge_calls(task, plan))
 
         def observe(event: Event) -> None:
             log(event)
@@ -111,7 +132,7 @@ async def run_job(
 
         run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=observe)
         async with log.flushing():
-            for notice in [*notices, *([TOY] if endpoint.bundled else [])]:
+            for notice in [*notices, *warm.notices(problem.earlier), *([TOY] if endpoints[TASK].bundled else [])]:
                 observe(Notice(message=notice))
             result = await run.result(problem, plan)
         jobs.conclude(job.id, SUCCEEDED, result=result)
@@ -121,29 +142,32 @@ async def run_job(
         raise
 
 
-def prepare(task: Task, model: ModelIdentity, epoch: str, settings: Settings) -> tuple[Problem, Plan, list[str]]:
-    """The problem to solve and the plan for the budget, with notices. Raises BudgetError if it is too small, and
-    UnusableModel if the model is asked in batches."""
-    if task.spec.model is not None and task.spec.model.batch:
-        raise UnusableModel(
-            "This model is asked in batches (model.batch: true). A search decides after every block of calls, and a "
-            "batch may take 24 h. Optimize with a model without batch; `whet evaluate` may use this one."
-        )
+def prepare(
+    task: Task, model: ModelIdentity, epoch: str, settings: Settings, earlier: Sequence[Earlier] = ()
+) -> tuple[Problem, Plan, list[str]]:
+    """The problem to solve and the plan for the budget, with notices. Raises BudgetError if it is too small,
+    UnusableModel if a model is asked in batches, and TaskError if there is a dollar cap and a price is unknown."""
+    for endpoint in endpoints_of(task.spec).values():
+        tariff_for(endpoint, caps_of(task.spec.budget))
+    for role, section in task.spec.models.items():
+        if section.batch:
+            raise UnusableModel(
+                SECTIONS[role],
+                ".batch: this model is asked in batches. A search decides after every block of calls, and a batch may "
+                "take 24 h. Optimize with models without batch; `whet evaluate` may use them for its task model.",
+            )
     problem, notices = make_problem(
         task,
-        occasion=f"{model.endpoint} {model.model} {epoch}",
+        occasion=" ".join([model.endpoint, model.model, epoch, *graded_by(task)]),
         seed=task.spec.seed,
         allow_code=settings.allow_code,
+        earlier=earlier,
     )
-    plan = make_plan(
-        calls=task.spec.budget.calls,
-        validation_rows=len(problem.validation),
-        test_rows=len(problem.test),
-        space_size=problem.space.size,
-        instructions=len(problem.space.instruction),
-        repeats=problem.repeats,
-    )
-    return problem, plan, notices
+    problem = replace(problem, objective=make_objective(task.spec, endpoints_of(task.spec)[TASK]))
+    with counted_in_rollouts(task):
+        plan = plan_for(problem, rollouts_of(task))
+    few = too_few_labels(task)
+    return problem, plan, [*notices, *([few] if few else [])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +183,11 @@ class _Run:
 
     async def result(self, problem: Problem, plan: Plan) -> dict[str, Any]:
         journal = SqlJournal(self.home, self.job.id)
-        endpoint = endpoint_of(self.task.spec.model)
+        endpoints = endpoints_of(self.task.spec)
+        endpoint = endpoints[TASK]
         cache = await prefix_cache(endpoint)
         async with connected(
-            endpoint,
+            endpoints,
             caps=caps_of(self.task.spec.budget),
             ledger=self.ledger,
             occasion=Occasion(epoch=self.job.epoch),
@@ -170,8 +195,11 @@ class _Run:
             seed=problem.seed,
             environment=self.settings.environment,
             on_notice=lambda message: self.observer(Notice(message=message)),
-        ) as connection:
-            evaluator = Evaluator(
+        ) as models:
+            connection = models.task
+            evaluator = make_evaluator(
+                self.task,
+                models,
                 model=connection.model,
                 metric=self.task.metric,
                 budget=connection.budget,
@@ -181,16 +209,30 @@ class _Run:
                 level=lambda: connection.level,
                 at_once=connection.at_once,
             )
+            known = await known_rows(
+                # What the ledger knows of a judged task are replies without their grades.
+                [problem.baseline, *problem.earlier] if problem.earlier and not graded_by(self.task) else [],
+                problem.validation,
+                model=connection.model.identity,
+                ledger=self.ledger,
+                occasion=Occasion(epoch=self.job.epoch),
+                mark=self.job.ledger_mark or 0,
+                journal=journal,
+            )
             outcome = await optimize(
-                problem,
+                replace(problem, known=known),
                 plan,
                 evaluator=evaluator,
                 tariff=connection.tariff,
                 journal=journal,
                 looks=SqlLooks(self.home),
+                writer=_writer(self.task, models),
                 observer=self.observer,
             )
-        baseline_version, winner_version = self._register(outcome, Registry(self.home))
+        agreement = agreement_in(evaluator)
+        outcome = withheld(outcome, self.task, agreement)
+        judge = judge_json(self.task, agreement)
+        baseline_version, winner_version = self._register(outcome, Registry(self.home), judge)
         return result_json(
             outcome,
             optimization_id=self.job.id,
@@ -200,17 +242,23 @@ class _Run:
             seed=problem.seed,
             budget=connection.budget,
             seconds=evaluator.elapsed_s,
+            judge=judge,
             server_cached_share=await share_since(cache, endpoint),
             winner_version=winner_version,
             baseline_version=baseline_version,
             problems=dict(sorted(evaluator.problems().items())),
+            earlier=problem.earlier,
         )
 
-    def _register(self, outcome: Outcome, registry: Registry) -> tuple[int, int | None]:
+    def _register(
+        self, outcome: Outcome, registry: Registry, judge: Mapping[str, Any] | None
+    ) -> tuple[int, int | None]:
         """Registers the baseline, and the winner if it is proven; moves the label only to a proven winner, or to the
         baseline where the label points nowhere yet."""
         name, promote = self.task.name, self.task.spec.promote
         evidence = {**(evidence_json(outcome.proof) or {}), "optimization_id": self.job.id}
+        if judge is not None:
+            evidence["judge"] = judge
         baseline = registry.register(name, outcome.baseline.prompt, {**evidence, "role": "baseline"})
         if registry.label(name, promote.label) is None:
             registry.move_label(name, promote.label, baseline, "the first prompt of this name", self.job.id)
@@ -222,13 +270,26 @@ class _Run:
         return baseline, winner
 
 
+def _writer(task: Task, models: Models) -> Writer | None:
+    """Who writes instructions for `task`, if a proposer model does."""
+    section, proposer = task.spec.proposer_model, models.proposer
+    if section is None or proposer is None:
+        return None
+    return Writer(
+        model=proposer.model,
+        parameters=proposer_parameters(section),
+        tariff=proposer.tariff,
+        budget=proposer.budget,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What a run would spend, and the smallest difference that its proof could show.
 
     `by_phase` is what a rehearsal spent in each phase, `cost_usd` of a charge is None where the price is unknown.
     `fewest_tokens` and `most_tokens` are those of the cheapest and of the dearest of several rehearsals: how long the
-    prompts are that win, nobody knows beforehand.
+    prompts are that win, nobody knows beforehand. `plan` counts rollouts, which a judge grades by `judge_calls` more.
     """
 
     plan: Plan
@@ -237,6 +298,12 @@ class Forecast:
     fewest_tokens: int
     most_tokens: int
     smallest_difference: float
+    judge_calls: int
+
+    @property
+    def most_calls(self) -> int:
+        """The calls of all models at most: never more than the cap."""
+        return self.plan.calls + self.judge_calls
 
     @property
     def spent(self) -> Charge:
@@ -250,11 +317,14 @@ def forecast(task: Task, settings: Settings) -> Forecast:
     Raises BudgetError, as the run would, if the calls, tokens or dollars do not pay for a first comparison. Not to be
     called where an event loop runs.
     """
-    endpoint = endpoint_of(task.spec.model)
+    endpoint = endpoints_of(task.spec)[TASK]
     problem, plan, _ = prepare(task, endpoint.model_identity, "", settings)
     caps = caps_of(task.spec.budget)
     tariff = tariff_for(endpoint, caps)
-    rehearsed = asyncio.run(rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint)))
+    judge = judge_part(task, caps)
+    rehearsed = asyncio.run(
+        rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint), judge=judge)
+    )
     return Forecast(
         plan=plan,
         caps=caps,
@@ -262,4 +332,5 @@ def forecast(task: Task, settings: Settings) -> Forecast:
         fewest_tokens=rehearsed.fewest_tokens,
         most_tokens=rehearsed.most_tokens,
         smallest_difference=smallest_detectable_difference(plan.proof_rows),
+        judge_calls=judge_calls(task, plan),
     )

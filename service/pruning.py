@@ -14,7 +14,7 @@ from benchmarks.ledger.sql import TURN
 from benchmarks.ledger.tables import ledger, texts
 from benchmarks.models.batch.submissions import batches
 from benchmarks.models.protocol import ModelIdentity
-from benchmarks.tasks.schema import ModelSection
+from benchmarks.tasks.schema import SECTIONS, ModelSection
 from service.connection import endpoint_of
 from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job
@@ -56,12 +56,12 @@ class Forecast:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Need:
     """What a run needs to go on: every row above `mark`, some of which it paid for, and what it may have found in its
-    epoch of its model."""
+    epoch of its models."""
 
     name: str
     mark: int
     epoch: str
-    model: ModelIdentity
+    models: Sequence[ModelIdentity]
 
 
 def forecast(home: Home, choice: Choice) -> Forecast:
@@ -125,12 +125,13 @@ def _needs(connection: sa.Connection, choice: Choice) -> list[_Need]:
         job = Job(**{name: value for name, value in row.items() if name != "spec"})
         forgotten = choice.before is not None and datetime.fromisoformat(job.updated_at) < choice.before
         if not (forgotten and job.status in (FAILED, CANCELLED)):
-            model = endpoint_of(ModelSection.model_validate(row["spec"]["model"])).model_identity
+            sections = [row["spec"][section] for section in SECTIONS.values() if row["spec"].get(section)]
+            models = [endpoint_of(ModelSection.model_validate(section)).model_identity for section in sections]
             name = f"{job.id} ({job.task}, {job.status})"
-            needs.append(_Need(name=name, mark=row["ledger_mark"], epoch=job.epoch, model=model))
+            needs.append(_Need(name=name, mark=row["ledger_mark"], epoch=job.epoch, models=models))
     for batch in connection.execute(sa.select(batches).order_by(batches.c.begun_at_s)):
         model = ModelIdentity(endpoint=batch.endpoint, model=batch.model)
-        needs.append(_Need(name=f"a batch for {model.model}", mark=batch.mark, epoch="", model=model))
+        needs.append(_Need(name=f"a batch for {model.model}", mark=batch.mark, epoch="", models=[model]))
     return needs
 
 
@@ -141,8 +142,14 @@ def _needed_by_none(needs: Sequence[_Need]) -> list[sa.ColumnElement[bool]]:
             sa.not_(
                 sa.and_(
                     ledger.c.epoch == _or_none(need.epoch),
-                    ledger.c.endpoint == _or_none(need.model.endpoint),
-                    ledger.c.model == _or_none(need.model.model),
+                    sa.or_(
+                        *(
+                            sa.and_(
+                                ledger.c.endpoint == _or_none(model.endpoint), ledger.c.model == _or_none(model.model)
+                            )
+                            for model in need.models
+                        )
+                    ),
                 )
             ),
         )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.budget import Budget, Charge
+from benchmarks.budget import ROLES, Budget, Charge
 from benchmarks.evaluation.rollout import Rollout
 from benchmarks.evidence.records import Interval, PairedDifference
 from benchmarks.models.connect import Endpoint
 from benchmarks.prompts.prompt import Prompt
+from optimizers import ablation, importance
+from optimizers.ablation import Ablation
+from optimizers.earlier import SOURCE
+from optimizers.front import Member, as_good_in_words, in_words
 from optimizers.headroom import Headroom
+from optimizers.importance import Importance
 from optimizers.optimization import Outcome
 from optimizers.placing import Placing
 from optimizers.proof import Proof
@@ -19,6 +24,8 @@ TOY = (
     "The model is whet's bundled toy model `tiny`, trained for this one task: its scores show how whet works and say "
     "nothing about real language models."
 )
+MOST_RUNNERS_UP = 4
+"""So many are kept, for later optimizations to start from."""
 PHASES = ("headroom", "search", "finalists", "proof")
 
 
@@ -33,24 +40,32 @@ def result_json(
     budget: Budget,
     seconds: float,
     server_cached_share: float | None = None,
+    judge: dict[str, Any] | None = None,
     winner_version: int | None,
     baseline_version: int,
     problems: dict[str, int],
+    earlier: Sequence[Prompt] = (),
 ) -> dict[str, Any]:
     """Everything a user may want to know, with the names that the schema of results gives it."""
     return {
         "optimization_id": optimization_id,
         "task": task,
         "model": model_json(endpoint),
+        "judge": judge,
         "dataset_digest": dataset_digest,
         "seed": seed,
         "decision": outcome.decision,
         "why": outcome.why,
         "winner": prompt_json(outcome.winner.prompt, winner_version),
         "baseline": prompt_json(outcome.baseline.prompt, baseline_version),
+        "runners_up": runners_up_json(outcome),
+        "earlier": [{"optimization_id": p.factors[SOURCE], "digest": p.digest} for p in earlier],
         "evidence": evidence_json(outcome.proof),
         "headroom": _headroom(outcome.headroom),
         "placing": _placing(outcome.placing),
+        "front": front_json(outcome.front),
+        "cheaper": as_good_in_words(outcome.front),
+        "mattered": mattered_json(importance.importance_of(outcome.standings, seed), outcome.parts),
         "spent": spent_json(budget, seconds, server_cached_share),
         "trials": outcome.trials,
         "problems": problems,
@@ -67,6 +82,56 @@ def prompt_json(prompt: Prompt, version: int | None) -> dict[str, Any]:
     return {**prompt.to_json(), "version": version}
 
 
+def runners_up_json(outcome: Outcome) -> list[dict[str, Any]]:
+    """The best candidates besides winner and baseline, the best first, with their scores on the `n` validation rows
+    that they ran: what the search saw, which is no evidence."""
+    known = {outcome.winner.prompt.digest, outcome.baseline.prompt.digest}
+    others = [s for s in outcome.standings if s.scored and s.candidate.prompt.digest not in known]
+    others.sort(key=lambda s: (-s.expected, s.candidate.trial))
+    return [
+        {"prompt": prompt_json(s.candidate.prompt, None), "score": s.mean, "n": s.scored}
+        for s in others[:MOST_RUNNERS_UP]
+    ]
+
+
+def front_json(members: Sequence[Member]) -> list[dict[str, Any]]:
+    """The prompts of the front, the winner first, with their scores on the `n` validation rows that they ran and what
+    one request takes; `difference` is to the winner (null for itself)."""
+    return [
+        {
+            "prompt": prompt_json(member.candidate.prompt, None),
+            "score": interval_json(member.score),
+            "n": member.score.n,
+            "difference": None if member.difference is None else difference_json(member.difference),
+            "as_good": member.as_good,
+            "prompt_tokens": member.expense.prompt_tokens,
+            "completion_tokens": member.expense.completion_tokens,
+            "cost_usd_per_1000": member.expense.cost_usd_per_1000,
+            "latency_s": member.expense.latency_s,
+            "words": in_words(member, members[0]),
+        }
+        for member in members
+    ]
+
+
+def mattered_json(factors: Importance, parts: Sequence[Ablation]) -> dict[str, Any]:
+    """What mattered among all prompts tried (`importance`) and in the winner (`ablation`), and both in words."""
+    return {
+        "importance": [{"factor": f.factor, "share": f.share, "p": f.p} for f in factors.factors],
+        "ablation": [
+            {
+                "part": part.part,
+                "instead": part.instead,
+                "n": part.difference.n,
+                "difference": {**difference_json(part.difference), "level": part.difference.level},
+                "prompt_tokens": part.prompt_tokens,
+            }
+            for part in parts
+        ],
+        "words": [*ablation.in_words(parts), importance.in_words(factors)],
+    }
+
+
 def evidence_json(proof: Proof | None) -> dict[str, Any] | None:
     """The evidence of a proof; None where no proof was finished."""
     if proof is None:
@@ -74,7 +139,9 @@ def evidence_json(proof: Proof | None) -> dict[str, Any] | None:
     decisive = proof.decisive
     return {
         "split": "test",
+        "method": proof.method,
         "n": proof.n,
+        "planned": proof.planned,
         "missing": proof.missing,
         "winner": interval_json(proof.winner),
         "baseline": interval_json(proof.baseline),
@@ -127,7 +194,8 @@ def per_1000_requests(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
 
 
 def spent_json(budget: Budget, seconds: float, server_cached_share: float | None = None) -> dict[str, Any]:
-    """What was spent; `usd` is None where the price is unknown, `by_phase` counts calls, and see `cached_json`."""
+    """What was spent; `usd` is None where the price is unknown, `by_phase` counts calls, and see `cached_json` and
+    `by_role_json`."""
     spent, by_phase = budget.spent, budget.by_phase
     return {
         "calls": spent.calls,
@@ -138,7 +206,16 @@ def spent_json(budget: Budget, seconds: float, server_cached_share: float | None
         **cached_json(spent, server_cached_share),
         "usd": spent.cost_usd,
         "seconds": round(seconds, 3),
-        "by_phase": {phase: by_phase[phase].calls if phase in by_phase else 0 for phase in PHASES},
+        "by_phase": {**dict.fromkeys(PHASES, 0), **{phase: charge.calls for phase, charge in by_phase.items()}},
+        "by_role": by_role_json(budget),
+    }
+
+
+def by_role_json(budget: Budget) -> dict[str, Any]:
+    """What was spent on the model of each role: calls, tokens of prompt and completion together, US dollars."""
+    return {
+        role: {"calls": charge.calls, "tokens": charge.amount.tokens, "usd": charge.cost_usd}
+        for role, charge in sorted(budget.by_role.items(), key=lambda item: ROLES.index(item[0]))
     }
 
 
@@ -161,6 +238,9 @@ def _headroom(headroom: Headroom | None) -> dict[str, Any] | None:
         "best_probe": headroom.best_probe,
         "format_failures": headroom.format_failures,
         "noise": headroom.noise,
+        "spread": headroom.spread,
+        "verdict": headroom.verdict,
+        "why": headroom.why,
     }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from benchmarks.models.connect import tariff_for
+from benchmarks.budget import TASK
 from benchmarks.tasks.task import Task
-from service.connection import caps_of, endpoint_of
+from service.connection import endpoints_of
 from service.home import Home
 from service.jobs import Job, Jobs
 from service.optimize import Settings, find_job, prepare
@@ -21,9 +21,7 @@ def submit(task: Task, content: Mapping[str, Any], home: Home, settings: Setting
     Raises what would stop the job at once (an unknown proposer, a budget that is too small), so that nothing is queued
     in vain.
     """
-    endpoint = endpoint_of(task.spec.model)
-    prepare(task, endpoint.model_identity, "", settings)
-    tariff_for(endpoint, caps_of(task.spec.budget))
+    prepare(task, endpoints_of(task.spec)[TASK].model_identity, "", settings)
     try:
         return Jobs(home).enqueue(find_job(task, home, fresh=fresh), task, content)
     except IntegrityError:

@@ -88,6 +88,30 @@ decisions = sa.Table(
 )
 """The decision logs of all jobs."""
 
+searches = sa.Table(
+    "searches",
+    tables,
+    sa.Column("optimization", Words, sa.ForeignKey("optimizations.id"), primary_key=True),
+    sa.Column("answers", Words, nullable=False),
+    sa.Column("data", Words, nullable=False),
+    sa.Column("inherited", sa.JSON, nullable=False),
+    sa.Column("model", Words, nullable=False),
+    sa.Column("created_at", Words, nullable=False),
+    sa.Index("searches_by_answers", "answers", "created_at"),
+)
+"""What each job's prompts were made for, and tuned on: the digests of what its answers are and of its data, and those
+of all other data that the prompts it started from were tuned on."""
+
+searched_data = sa.Table(
+    "searched_data",
+    tables,
+    sa.Column("data", Words, primary_key=True),
+    sa.Column("inputs", sa.LargeBinary, nullable=False),
+    sa.Column("answers", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.LargeBinary, nullable=False),
+)
+"""By a dataset's digest, what the searches on it saw: the vocabulary and the keys of its train and validation rows."""
+
 looks = sa.Table(
     "looks",
     tables,

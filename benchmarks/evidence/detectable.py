@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+from scipy.special import bdtrc
+
 
 def smallest_detectable_difference(
     n: int, *, discordance: float = 0.2, alpha: float = 0.05, power: float = 0.8
@@ -29,3 +31,10 @@ def smallest_detectable_difference(
     if difference <= discordance:
         return difference
     return 1 - ((root - z_alpha * z_beta) / (n + z_beta**2)) ** 2
+
+
+def chance_at_best(n: int, share: float, *, alpha: float = 0.05) -> float:
+    """The probability that `n` rows prove a prompt better that alone is right on a `share` of all rows, in [0, 1], and
+    wrong on none that the other has right: the exact McNemar test at the two-sided level `alpha`."""
+    wins = math.ceil(math.log2(2 / alpha))
+    return float(bdtrc(wins - 1, n, share)) if n >= wins else 0.0

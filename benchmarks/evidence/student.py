@@ -16,7 +16,7 @@ from scipy.special import stdtr, stdtrit
 
 
 def student_limits(
-    mean: float, standard_error: float, *, degrees: int, n: int, level: float, lowest: float, highest: float = 1.0
+    mean: float, standard_error: float, *, degrees: float, n: int, level: float, lowest: float, highest: float = 1.0
 ) -> tuple[float, float]:
     """The confidence limits of a mean of `n` rows when rows not seen lie between `lowest` and `highest`.
 
@@ -31,7 +31,7 @@ def student_limits(
     return low, high
 
 
-def student_p(mean: float, standard_error: float, *, degrees: int, n: int, reach: float = 1.0) -> float:
+def student_p(mean: float, standard_error: float, *, degrees: float, n: int, reach: float = 1.0) -> float:
     """The two-sided p, in [0, 1], of the hypothesis that a mean difference is 0 when rows not seen lie between -`reach`
     and `reach`. The limits with these as `lowest` and `highest` exclude 0 exactly when p ≤ 1 - level."""
     t_test = 2 * float(stdtr(degrees, -abs(mean) / standard_error)) if standard_error > 0 else 0.0

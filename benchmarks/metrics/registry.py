@@ -12,6 +12,7 @@ from benchmarks.metrics.chrf import ChrF
 from benchmarks.metrics.contains import Contains
 from benchmarks.metrics.exact_match import ExactMatch
 from benchmarks.metrics.json_match import JsonMatch
+from benchmarks.metrics.judge import Judge
 from benchmarks.metrics.macro_f1 import MacroF1
 from benchmarks.metrics.numeric import Numeric
 from benchmarks.metrics.own import make, own_metric
@@ -27,7 +28,7 @@ ENTRY_POINTS = "whet.metrics"
 BUILT_IN: Mapping[str, Callable[..., Metric]] = {
     metric.name: metric for metric in (Accuracy, MacroF1, ExactMatch, Contains, Numeric, Regex, RougeL, ChrF, JsonMatch)
 }
-"""The metrics of whet by name; the keyword parameters of each are its options."""
+"""The metrics of whet that score by themselves, by name; the keyword parameters of each are its options."""
 
 
 def make_metric(name: str, options: Mapping[str, object], labels: Sequence[str], *, allow_code: bool = False) -> Metric:
@@ -39,15 +40,15 @@ def make_metric(name: str, options: Mapping[str, object], labels: Sequence[str],
     Raises MetricError, saying what would be right, if the name is unknown or an option does not fit, and OwnCodeError
     if the code cannot be loaded.
     """
-    if name in BUILT_IN:
-        return make(name, BUILT_IN[name], options, labels)
+    if name in BUILT_IN or name == Judge.name:
+        return make(name, BUILT_IN.get(name, Judge), options, labels)
     installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
     if name in installed:
         with explained(f"The installed metric {name!r} ({installed[name].value}) could not be loaded"):
             loaded = installed[name].load()
         return own_metric(name, loaded, options, labels)
     if ":" not in name:
-        known = sorted([*BUILT_IN, *installed])
+        known = sorted([*BUILT_IN, Judge.name, *installed])
         raise MetricError(
             f"There is no metric {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}; an own one is "
             "written `file.py:function`."

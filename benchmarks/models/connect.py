@@ -51,7 +51,8 @@ class Endpoint:
     most requests that may be under way at once, `outage_s` how long to wait for it when it stops answering. `hedge`
     allows paying for a second attempt where the first takes much longer than others. `batch` sends what is asked at
     the same time out together, through OpenAI's Batch API: without a limit to how much is under way, and at half the
-    price. It needs `openai/<model>`; `api_base` is OpenAI's own if not given.
+    price. It needs `openai/<model>`; `api_base` is OpenAI's own if not given. `section` is where the task names it,
+    for messages.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Endpoint:
     hedge: bool = False
     price: Price | None = None
     batch: bool = False
+    section: str = "model"
 
     @property
     def bundled(self) -> bool:
@@ -115,8 +117,9 @@ def tariff_for(endpoint: Endpoint, caps: Caps) -> Tariff:
     price = endpoint.price or (free if local else listed_price(endpoint.name))
     if price is None and caps.usd is not None:
         raise TaskError(
-            f"There is a cap of {caps.usd:g} USD but no known price for '{endpoint.name}'. Set model.prices: "
-            "{prompt_usd_per_million: …, completion_usd_per_million: …}, or cap calls or tokens instead."
+            f"There is a cap of {caps.usd:g} USD but no known price for '{endpoint.name}'. Set "
+            f"{endpoint.section}.prices: {{prompt_usd_per_million: …, completion_usd_per_million: …}}, or cap calls or "
+            "tokens instead."
         )
     return Tariff(price=price.halved if price is not None and endpoint.batch else price)
 
@@ -128,7 +131,8 @@ def api_key(endpoint: Endpoint, environment: Mapping[str, str]) -> str | None:
     key = environment.get(endpoint.api_key_env, "").strip()
     if not key:
         raise TaskError(
-            f"model.api_key_env names {endpoint.api_key_env}, which is not set. Set it: export {endpoint.api_key_env}=…"
+            f"{endpoint.section}.api_key_env names {endpoint.api_key_env}, which is not set. Set it: export "
+            f"{endpoint.api_key_env}=…"
         )
     return key
 
@@ -152,7 +156,7 @@ def wire(endpoint: Endpoint, tariff: Tariff, environment: Mapping[str, str] = os
             timeout_s=endpoint.timeout_s,
         )
     if endpoint.name.startswith("hosted_vllm/"):
-        raise TaskError(f"model '{endpoint.name}' needs model.api_base, such as http://localhost:8000/v1.")
+        raise TaskError(f"model '{endpoint.name}' needs {endpoint.section}.api_base, such as http://localhost:8000/v1.")
     from benchmarks.models.litellm_lane import LiteLlm  # noqa: PLC0415
 
     return LiteLlm(

@@ -19,12 +19,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from benchmarks.budget import Charge
 from benchmarks.records import record
 
-ParameterValue = str | int | float | bool | None | list[str]
+Setting = str | int | float | bool | None | list[str]
+"""The value of a decoding parameter that a user may set."""
+
+ParameterValue = Setting | Mapping[str, Any]
+"""The value of a decoding parameter; whet itself sets such as response_format, which is a mapping."""
 
 
 @record

@@ -30,6 +30,14 @@ def control_tokens(model: str, special_tokens: Sequence[str] | None) -> tuple[st
     return tuple(dict.fromkeys([*(special_tokens or ()), *(token for tokens in family for token in tokens)]))
 
 
+def broken_up(text: str, tokens: Sequence[str]) -> str:
+    """`text` with a space within each of `tokens` in it, so that they are read as text: for what a model wrote, which
+    cannot be refused."""
+    for token in tokens:
+        text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
 def refuse_control_tokens(examples: Iterable[Example], tokens: Sequence[str]) -> None:
     """Raises DataError, naming the row, if a row holds one of `tokens`."""
     for example in examples:

@@ -10,14 +10,18 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from benchmarks.budget import JUDGE, PROPOSER, TASK
 from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.errors import TaskError
-from benchmarks.models.protocol import ParameterValue
+from benchmarks.models.protocol import Setting
 from benchmarks.prompts.delimiters import NAMES as DELIMITERS
 from benchmarks.prompts.layout import PLACEMENTS, STYLES
 
 SELECTORS = ("random", "balanced", "nearest")
 MOST_DEMONSTRATIONS = 64
+SECTIONS = {TASK: "model", PROPOSER: "proposer_model", JUDGE: "judge_model"}
+"""Where a task names the model of each role."""
+
 LABEL = r"^([0-9][0-9._-]*)?[a-z][a-z0-9._-]*$"
 """A label of the registry, at most 64 characters. One of digits alone would read as a version."""
 
@@ -122,6 +126,7 @@ class SearchSection(_Section):
     reasoning: list[Literal["off", "on"]] = Field(default=["off"], min_length=1)
     temperature: list[Annotated[float, Field(ge=0, le=2)]] | None = Field(default=None, min_length=1)
     max_tokens: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
+    sampler: Literal["posterior", "tpe"] = "posterior"
 
     @field_validator("reasoning", mode="before")
     @classmethod
@@ -152,16 +157,16 @@ class PricesSection(_Section):
 
 
 class ModelSection(_Section):
-    """The task model. `identity` names the endpoint in the ledger when its address may change. At most
-    `max_concurrency` requests are under way at once; when the endpoint stops answering, the job waits for it for
-    `outage_s` seconds before it gives up. `hedge` allows paying for a second attempt where the first takes much longer
-    than others. `batch` sends an evaluation through OpenAI's Batch API."""
+    """A model: the task's, the proposer or the judge. `identity` names the endpoint in the ledger when its address may
+    change. At most `max_concurrency` requests are under way at once; when the endpoint stops answering, the job waits
+    for it for `outage_s` seconds before it gives up. `hedge` allows paying for a second attempt where the first takes
+    much longer than others. `batch` sends an evaluation through OpenAI's Batch API."""
 
     name: str
     api_base: str | None = None
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     identity: str | None = None
-    parameters: dict[str, ParameterValue] = {}
+    parameters: dict[str, Setting] = {}
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
     outage_s: Annotated[float, Field(ge=0)] = 600.0
@@ -202,9 +207,17 @@ class ModelSection(_Section):
 
 
 class HeadroomSection(_Section):
-    """How the room for improvement is measured: `repeats` draws of the baseline show the model's own noise."""
+    """How the room for improvement is measured: `repeats` draws of the baseline show the model's own noise, null means
+    two if replies are sampled and else one. `stop` ends the job where there is little to gain."""
 
-    repeats: Annotated[int, Field(ge=1, le=20)] = 1
+    repeats: Annotated[int, Field(ge=1, le=20)] | None = None
+    stop: bool = True
+
+
+class ProofSection(_Section):
+    """How the winner is proved: on all rows set aside for it, or `sequential`, on as many as it takes."""
+
+    sequential: bool = False
 
 
 class BudgetSection(_Section):
@@ -216,17 +229,60 @@ class BudgetSection(_Section):
     seconds: Annotated[float, Field(gt=0)] | None = None
 
 
+class WithinSection(_Section):
+    """What one request with a winner may take at most, on average: prompt tokens as the endpoint counts them, the row
+    included; US dollars for 1,000 requests; seconds of a reply, as they are measured during the search (the median)."""
+
+    prompt_tokens: Annotated[float, Field(gt=0)] | None = None
+    cost_usd_per_1000: Annotated[float, Field(ge=0)] | None = None
+    latency_s: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> WithinSection:
+        if self.prompt_tokens is None and self.cost_usd_per_1000 is None and self.latency_s is None:
+            raise ValueError("give at least one bound: prompt_tokens, cost_usd_per_1000 or latency_s; or leave it out")
+        return self
+
+
 class ObjectiveSection(_Section):
-    """What is maximised."""
+    """What is maximised, and within which bounds."""
 
     maximize: Literal["score"] = "score"
+    within: WithinSection | None = None
+
+
+Passage = Annotated[str, Field(min_length=1)]
+
+
+class ConstraintsSection(_Section):
+    """What every candidate must keep to; the baseline alone is exempt.
+
+    Every prompt contains the texts of `must_contain` word for word and, whatever their case, none of `must_not_contain`;
+    it takes at most `max_prompt_tokens` tokens without the row. `protected` are passages of the baseline's instruction
+    that stand unchanged in every instruction.
+    """
+
+    must_contain: list[Passage] = []
+    must_not_contain: list[Passage] = []
+    max_prompt_tokens: Annotated[int, Field(ge=1)] | None = None
+    protected: list[Passage] = []
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> ConstraintsSection:
+        for passage in (*self.must_contain, *self.protected):
+            for banned in self.must_not_contain:
+                if banned.casefold() in passage.casefold():
+                    raise ValueError(f"every prompt must contain {passage!r}, in which {banned!r} must not occur")
+        return self
 
 
 class PromoteSection(_Section):
-    """Which label a proven winner gets. `when: never` registers it without moving the label."""
+    """Which label a proven winner gets. `when: never` registers it without moving the label. `non_inferiority` is the
+    score that a prompt which takes fewer tokens may lose and still be promoted: 0.01 is one point of a hundred."""
 
     label: Annotated[str, Field(pattern=LABEL, max_length=64)] = "production"
     when: Literal["proven", "never"] = "proven"
+    non_inferiority: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class TaskSpec(_Section):
@@ -244,13 +300,16 @@ class TaskSpec(_Section):
     candidates: CandidatesSection | None = None
     search: SearchSection = SearchSection()
     model: ModelSection | None = None
-    proposer_model: None = None
-    judge_model: None = None
+    proposer_model: ModelSection | None = None
+    judge_model: ModelSection | None = None
     headroom: HeadroomSection = HeadroomSection()
+    proof: ProofSection = ProofSection()
     budget: BudgetSection = BudgetSection()
     objective: ObjectiveSection = ObjectiveSection()
+    constraints: ConstraintsSection = ConstraintsSection()
     slices: list[str] = []
     promote: PromoteSection = PromoteSection()
+    warm_start: bool = True
     seed: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
 
     @field_validator("metric", mode="before")
@@ -273,7 +332,17 @@ class TaskSpec(_Section):
             raise ValueError("labels name a label twice")
         if isinstance(self.metric, dict) and not isinstance(self.metric.get("name"), str):
             raise ValueError("metric needs a name, as in {name: numeric, tolerance: 0.01}")
+        if self.judge_model is None and self.metric_name == JUDGE:
+            raise ValueError("metric: judge needs judge_model: the model that grades replies")
+        if self.judge_model is not None and self.metric_name != JUDGE:
+            raise ValueError(f"judge_model grades replies for metric: judge; the metric is '{self.metric_name}'")
         return self
+
+    @property
+    def models(self) -> dict[str, ModelSection]:
+        """The models that the task names, by their roles."""
+        named = {TASK: self.model, PROPOSER: self.proposer_model, JUDGE: self.judge_model}
+        return {role: model for role, model in named.items() if model is not None}
 
     @property
     def metric_name(self) -> str:

@@ -16,6 +16,7 @@ from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.datasets.splitting import SplitPlan, given_splits, split_examples
 from benchmarks.errors import TaskError
 from benchmarks.evidence.detectable import smallest_detectable_difference
+from benchmarks.metrics.judge import Judge
 from benchmarks.metrics.protocol import Metric, ReplyFormat
 from benchmarks.metrics.registry import is_classification, make_metric
 from benchmarks.metrics.scoring import check_examples
@@ -25,6 +26,7 @@ from benchmarks.prompts.delimiters import FAMILIES, MODEL, Delimiters, model_fam
 from benchmarks.prompts.layout import Layout, Signature, lay_out
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.prompts.template import TemplateError, parse, variables
+from benchmarks.tasks.human_labels import HumanLabel, read_human_labels
 from benchmarks.tasks.schema import TaskSpec
 
 FEWEST_ROWS_PER_ANSWER = 4
@@ -36,7 +38,8 @@ class Task:
     """A task ready to run.
 
     `labels` is empty unless the task is a classification or declares labels. `parameters` are the decoding parameters
-    of the baseline. `report` says what is noteworthy about the data; errors among it have been raised already.
+    of the baseline. `human_labels` are what a judge is compared with. `report` says what is noteworthy about the data;
+    errors among it have been raised already.
     """
 
     spec: TaskSpec
@@ -48,6 +51,7 @@ class Task:
     report: Report
     parameters: Mapping[str, ParameterValue]
     baseline: Prompt
+    human_labels: tuple[HumanLabel, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,8 +62,8 @@ class Task:
 def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool) -> Task:
     """The task that `spec` describes, with files relative to `folder`.
 
-    `allow_code` lets the metric be code of the current directory: the user's own machine only. Raises TaskError,
-    DataError or MetricError for whatever would waste calls.
+    `allow_code` lets the metric be code of the current directory, and name a file: the user's own machine only. Raises
+    TaskError, DataError or MetricError for whatever would waste calls.
     """
     classification = is_classification(spec.metric_name)
     dataset, stratify = _dataset(spec, folder, classification)
@@ -76,8 +80,12 @@ def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool) -> Task:
     metric = make_metric(spec.metric_name, spec.metric_options, labels, allow_code=allow_code)
     rows = [*dataset.train, *dataset.validation, *dataset.test]
     check_examples(metric, rows)
-    if spec.model is not None:
-        refuse_control_tokens(rows, control_tokens(spec.model.name, spec.model.special_tokens))
+    human_labels: tuple[HumanLabel, ...] = ()
+    if isinstance(metric, Judge):
+        human_labels = read_human_labels(metric, spec, folder, allow_files=allow_code)
+        rows += [label.row for label in human_labels]
+    for model in spec.models.values():
+        refuse_control_tokens(rows, control_tokens(model.name, model.special_tokens))
     signature = Signature(inputs=tuple(spec.inputs), output=spec.output)
     parameters = _parameters(spec, [*dataset.train, *dataset.validation])
     return Task(
@@ -90,6 +98,7 @@ def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool) -> Task:
         report=report,
         parameters=parameters,
         baseline=_baseline(spec, signature, labels, parameters),
+        human_labels=human_labels,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.datasets.records import Example
 from optimizers.proposers.label_words import characteristic_words
@@ -147,19 +147,30 @@ class Grammar:
 
     def propose(self, brief: Brief, count: int, rng: random.Random) -> list[Proposal]:
         """At most `count` different instructions."""
-        texts = {
-            block: {name: text for name, make in variants.items() if (text := make(brief)) is not None}
-            for block, variants in BLOCKS.items()
-        }
+        texts = variants_of(brief)
         proposals: dict[str, Proposal] = {}
         for chosen in _covering(texts, rng, attempts=count * 6):
-            parts = [texts[block][name] for block, name in chosen.items()]
-            text = "\n".join(part for part in parts if part)
+            text = assembled(chosen, texts, brief.required)
             if text and text not in proposals:
                 proposals[text] = Proposal(text=text, source="grammar", blocks=chosen)
             if len(proposals) == count:
                 break
         return list(proposals.values())
+
+
+def variants_of(brief: Brief) -> dict[str, dict[str, str]]:
+    """For each block, its variants by name, in words; those that the task gives no words for are left out."""
+    return {
+        block: {name: text for name, make in variants.items() if (text := make(brief)) is not None}
+        for block, variants in BLOCKS.items()
+    }
+
+
+def assembled(chosen: Mapping[str, str], texts: Mapping[str, Mapping[str, str]], required: Sequence[str]) -> str:
+    """The instruction made of the `chosen` variant of each block, with what is `required` and missing at its end."""
+    parts = [texts[block][name] for block, name in chosen.items()]
+    text = "\n".join(part for part in parts if part)
+    return "\n".join([text, *(passage for passage in required if passage not in text)]) if text else ""
 
 
 def _covering(texts: dict[str, dict[str, str]], rng: random.Random, attempts: int) -> list[dict[str, str]]:

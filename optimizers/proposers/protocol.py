@@ -13,18 +13,25 @@ from benchmarks.prompts.layout import Signature
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """An instruction and where it came from; `blocks` says what it was assembled of."""
+    """An instruction and where it came from: the proposer's name.
+
+    `blocks` says what it was assembled of. `parents` are the instructions it was made from, and `hypothesis` is the one
+    idea by which it should be better than they are, in a sentence; empty where it follows none.
+    """
 
     text: str
     source: str
     blocks: Mapping[str, str] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+    hypothesis: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
     """What a proposer may know: the task and its train rows, never a row of validation or test.
 
-    `labels` is empty unless the task is a classification. `given` are the user's own candidates.
+    `labels` is empty unless the task is a classification. `given` are the user's own candidates. `required` are texts
+    that the task's constraints want to see in every prompt, word for word.
     """
 
     description: str
@@ -33,6 +40,7 @@ class Brief:
     train: Sequence[Example]
     baseline_instruction: str
     given: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
 class Proposer(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.api import health, optimizations, prompts
+from service.api import front, health, optimizations, prompts
 from service.api.health import Measured, Metrics
 from service.api.security import Border, Gate
 from service.api.state import State
@@ -69,7 +69,7 @@ def create_app(serving: Serving) -> FastAPI:
     )
     app.state.metrics = Metrics(state)
     answer_errors(app)
-    for router in (optimizations.router, prompts.router, health.router, pages.router):
+    for router in (optimizations.router, front.router, prompts.router, health.router, pages.router):
         app.include_router(router)
     app.mount("/static", pages.static_files(), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmarks.models.protocol import ParameterValue
+from benchmarks.models.protocol import Setting
 from benchmarks.tasks.schema import BudgetSection, PromoteSection, SearchSection, TaskSpec
 
 MOST_ROWS = 20_000
@@ -24,7 +24,7 @@ class EndpointChoice(_Body):
 
     endpoint: str | None = None
     name: Annotated[str, Field(pattern="^tiny$")] | None = None
-    parameters: dict[str, ParameterValue] = {}
+    parameters: dict[str, Setting] = {}
 
     @model_validator(mode="after")
     def _one_name(self) -> EndpointChoice:
@@ -40,10 +40,12 @@ class Rows(_Body):
 
 
 class TaskBody(TaskSpec):
-    """A task: as in a task file, but with its rows in the request, and a model that the operator configured."""
+    """A task: as in a task file, but with its rows in the request, and models that the operator configured."""
 
     data: Rows  # type: ignore[assignment]
     model: EndpointChoice | None = None  # type: ignore[assignment]
+    proposer_model: EndpointChoice | None = None  # type: ignore[assignment]
+    judge_model: EndpointChoice | None = None  # type: ignore[assignment]
 
 
 class OptimizationBody(_Body):
@@ -52,6 +54,8 @@ class OptimizationBody(_Body):
 
     task: TaskBody
     model: EndpointChoice | None = None
+    proposer_model: EndpointChoice | None = None
+    judge_model: EndpointChoice | None = None
     search: SearchSection | None = None
     budget: BudgetSection | None = None
     promote: PromoteSection | None = None

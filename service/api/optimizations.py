@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from service.api.bodies import OptimizationBody
 from service.api.replies import ForecastReply, Optimization, Optimizations, etag, link_next, matches
 from service.api.security import allowed
 from service.api.state import State
-from service.endpoints import UnusableModel, with_endpoint
+from service.endpoints import UnusableModel, with_endpoints
 from service.errors import Refused, blaming
 from service.events import Recorded, events_after
 from service.idempotency import once
@@ -49,7 +49,7 @@ def create(
     on if it was stopped, and returned with its result if it is finished, unless `fresh` is set."""
     state = State.of(request)
     with blaming(_places(body)):
-        content = with_endpoint(body.content(), state.endpoints)
+        content = with_endpoints(body.content(), state.endpoints)
         task = load_task(parse_task(content), Path(), allow_code=False)
         if dry_run:
             return JSONResponse(ForecastReply.of(forecast(task, state.settings)).model_dump())
@@ -62,10 +62,14 @@ def create(
     return JSONResponse(Optimization.of(job).model_dump(), status_code=202, headers=headers)
 
 
-def _places(body: OptimizationBody) -> dict[type[WhetError], str]:
+def _places(body: OptimizationBody) -> dict[type[WhetError], str | Callable[[Any], str]]:
     """Where in the body is what each kind of mistake is about."""
+
+    def model(error: UnusableModel) -> str:
+        return f"#/task/{error.section}" if getattr(body, error.section) is None else f"#/{error.section}"
+
     return {
-        UnusableModel: "#/task/model" if body.model is None else "#/model",
+        UnusableModel: model,
         BudgetError: "#/task/budget" if body.budget is None else "#/budget",
         DataError: "#/task/data/rows",
         MetricError: "#/task/metric",

@@ -75,7 +75,7 @@ class ForecastReply(BaseModel):
         """The forecast as the API shows it."""
         spent = forecast.spent
         return ForecastReply(
-            calls=forecast.plan.calls,
+            calls=forecast.most_calls,
             expected_calls=spent.calls,
             calls_by_phase={phase: charge.calls for phase, charge in forecast.by_phase.items()},
             proof_rows=forecast.plan.proof_rows,
@@ -88,6 +88,23 @@ class ForecastReply(BaseModel):
             usd=spent.cost_usd,
             smallest_detectable_difference=forecast.smallest_difference,
         )
+
+
+class FrontMember(BaseModel):
+    """A prompt of the front: no other is better than it in everything. Its score on the `n` validation rows that it and
+    the winner ran, the `difference` to the winner there (null for the winner itself), whether nothing shows that it is
+    worse (`as_good`), what one request takes, and all that in `words`. None of it is proof."""
+
+    prompt: dict[str, Any]
+    score: dict[str, float]
+    n: int
+    difference: dict[str, Any] | None
+    as_good: bool
+    prompt_tokens: float
+    completion_tokens: float
+    cost_usd_per_1000: float | None
+    latency_s: float
+    words: str
 
 
 class MessageReply(BaseModel):

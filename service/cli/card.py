@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,9 +12,12 @@ from rich.text import Text
 
 from benchmarks.budget import Caps
 from benchmarks.datasets.checking import Report, Severity
+from benchmarks.evaluation.judged import UNGRADED
 from benchmarks.evaluation.rollout import FORMAT, TRUNCATED
 from benchmarks.models.protocol import FailureKind
-from optimizers.optimization import PROMOTE, STYLE_WORDS
+from optimizers.optimization import PROMOTE
+from optimizers.search import STYLE_WORDS
+from service.cli.findings import print_front, print_mattered
 from service.optimize import Forecast
 from service.result import TOY
 
@@ -30,6 +33,7 @@ _PROBLEMS = {
     FailureKind.CONNECTION.value: "missing (connection)",
     FailureKind.GARBLED.value: "missing (garbled)",
     FailureKind.UNAFFORDABLE.value: "missing (no budget left)",
+    UNGRADED: "that the judge did not grade",
 }
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
@@ -55,9 +59,15 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
             console.print(Text(_difference(evidence["difference"]), style="bold"), soft_wrap=True)
         if evidence["slices"]:
             console.print(_slices(evidence["slices"], same=same))
+    if result.get("earlier"):
+        console.print(Text(_earlier(result["earlier"])), soft_wrap=True)
+    print_front(console, result)
+    print_mattered(console, result)
     if result["placing"]:
         console.print(Text(_placing(result["placing"])), soft_wrap=True)
     console.print(Text(_spent(result)), soft_wrap=True)
+    print_roles(console, result["spent"])
+    print_judge(console, result)
     print_problems(console, result)
     print_model(console, result)
     name = "Your prompt" if same else "The winning prompt" if promoted else "The best candidate, not proven"
@@ -83,11 +93,32 @@ def print_model(console: Console, result: Mapping[str, Any]) -> None:
         console.print(Text(TOY, style="yellow"), soft_wrap=True)
 
 
+def print_judge(console: Console, result: Mapping[str, Any]) -> None:
+    """How far the judge agrees with people. Results of earlier versions know of no judge."""
+    judge = result.get("judge")
+    if judge is not None:
+        agreement = judge["agreement"] and judge["agreement"]["words"]
+        console.print(Text(f"Graded by {judge['name']}; {agreement or 'nothing is known of its agreement'}."))
+
+
+def print_roles(console: Console, spent: Mapping[str, Any]) -> None:
+    """What each model took, where there are several. Results of earlier versions know of one."""
+    roles = spent.get("by_role", {})
+    if len(roles) > 1:
+        parts = [f"{r} {s['calls']} calls, {s['tokens']} tokens, {_usd(s['usd'])}" for r, s in roles.items()]
+        console.print(Text(f"By model: {'; '.join(parts)}."), soft_wrap=True)
+
+
 def print_problems(console: Console, result: Mapping[str, Any]) -> None:
     """What went wrong with replies, if anything did."""
     if result["problems"]:
         counts = ", ".join(f"{number} {_PROBLEMS.get(kind, kind)}" for kind, number in result["problems"].items())
         console.print(Text(f"Of all replies: {counts}."), soft_wrap=True)
+
+
+def _earlier(earlier: Sequence[Mapping[str, Any]]) -> str:
+    ids = ", ".join(dict.fromkeys(one["optimization_id"] for one in earlier))
+    return f"Prompts of earlier optimizations that took part: {len(earlier)} ({ids})."
 
 
 def _placing(placing: Mapping[str, Any]) -> str:
@@ -99,7 +130,8 @@ def _placing(placing: Mapping[str, Any]) -> str:
 
 
 def _scores(evidence: Mapping[str, Any], *, same: bool) -> Table:
-    table = Table(title=f"On {evidence['n']} test rows that the search never saw", title_justify="left")
+    early = f" of {evidence['planned']}" if evidence.get("method") == "sequential" else ""
+    table = Table(title=f"On {evidence['n']}{early} test rows that the search never saw", title_justify="left")
     for column in ("", "score", "95 % interval", "tokens in + out per request", "USD per 1,000"):
         table.add_column(column, justify="left" if not column else "right")
     for arm in ("baseline",) if same else ("baseline", "winner"):
@@ -181,15 +213,16 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
     """What `--dry-run` says."""
     plan, spent = forecast.plan, forecast.spent
     candidates = sum(plan.cohorts)
+    judged = f", judge {forecast.judge_calls}" if forecast.judge_calls else ""
     span = ""
     if forecast.fewest_tokens < forecast.most_tokens:
         tokens = f"{forecast.fewest_tokens} to {forecast.most_tokens}"
         span = f"; it may be {tokens}, by how long the prompts are that win"
     console.print(
         Text(
-            f"{_caps(forecast.caps)}At most {plan.calls} calls: "
+            f"{_caps(forecast.caps)}At most {forecast.most_calls} calls: "
             f"search {plan.search_calls + plan.repeat_calls} (about {candidates} prompts "
-            f"besides yours), proof {plan.proof_calls} ({plan.proof_rows} test rows, two calls each).\n"
+            f"besides yours), proof {plan.proof_calls} ({plan.proof_rows} test rows, two calls each){judged}.\n"
             f"About {spent.amount.tokens} tokens, {_usd(spent.cost_usd)}, in {spent.calls} calls{span}.\n"
             f"With {plan.proof_rows} test rows, a true gain of {forecast.smallest_difference:.3f} is proven in four "
             "runs of five; a smaller one is likely to be missed. Nothing was called."
@@ -234,6 +267,7 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
                 f"{found['low']:.3f} to {found['high']:.3f}",
             )
         console.print(table)
+    print_judge(console, result)
     print_problems(console, result)
     print_model(console, result)
     if result["look"] is not None:
@@ -243,3 +277,4 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
         Text(f"Spent {spent['calls']} calls{_cached(spent)}; {spent['ledger_hits']} free replies from the ledger."),
         soft_wrap=True,
     )
+    print_roles(console, spent)

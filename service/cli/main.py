@@ -82,6 +82,12 @@ def optimize(
     seed: Annotated[int | None, typer.Option(help="Seed of every draw (instead of seed).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the data and forecast; call nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew instead of resuming.")] = False,
+    no_warm_start: Annotated[
+        bool, typer.Option("--no-warm-start", help="Start without the prompts of earlier optimizations.")
+    ] = False,
+    search_anyway: Annotated[
+        bool, typer.Option("--search-anyway", help="Search even where a first look finds little to gain.")
+    ] = False,
     json_to: Json = None,
     no_progress: NoProgress = False,
 ) -> None:
@@ -95,7 +101,14 @@ def optimize(
 
     optimize_command(
         task,
-        overrides={"budget.calls": budget_calls, "model.name": model, "model.api_base": api_base, "seed": seed},
+        overrides={
+            "budget.calls": budget_calls,
+            "model.name": model,
+            "model.api_base": api_base,
+            "seed": seed,
+            "warm_start": False if no_warm_start else None,
+            "headroom.stop": False if search_anyway else None,
+        },
         dry_run=dry_run,
         fresh=fresh,
         json_to=json_to,
@@ -134,13 +147,18 @@ def evaluate(
 @app.command()
 def pull(
     reference: Annotated[str, typer.Argument(metavar="NAME[@LABEL|@VERSION]", help="By default @production.")],
+    *,
     form: Annotated[str, typer.Option("--format", help="messages, text, openai or jinja.")] = "messages",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
+    front: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="From the front of the latest optimization, as its card numbers them."),
+    ] = None,
 ) -> None:
     """Print or save a prompt, byte for byte what was scored."""
     from service.cli.pull import pull_command  # noqa: PLC0415
 
-    pull_command(reference, form, output)
+    pull_command(reference, form, output, front=front)
 
 
 @app.command()

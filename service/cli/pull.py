@@ -9,18 +9,19 @@ from benchmarks.datasets.spelling import did_you_mean
 from benchmarks.errors import InputError
 from benchmarks.prompts.export import FORMATS, export
 from service.cli.session import own_home
+from service.front import member_of, prompt_of
+from service.jobs import Jobs
 from service.registry import Registry, parse_reference
 
 
-def pull_command(reference: str, form: str, output: Path | None) -> None:
-    """Writes the prompt that `reference` names to `output`, or to standard output."""
+def pull_command(reference: str, form: str, output: Path | None, *, front: int | None = None) -> None:
+    """Writes the prompt that `reference` names to `output`, or to standard output; with `front` the prompt of that
+    number on the front of the latest optimization of that name."""
     if form not in FORMATS:
         raise InputError(
             f"There is no format '{form}'; choose one of {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}"
         )
-    name, label, version = parse_reference(reference)
-    found = Registry(own_home()).find(name, label=label, version=version)
-    text = export(found.prompt, form, {"name": found.name, "version": found.version}) + "\n"
+    text = (_registered(reference, form) if front is None else _on_the_front(reference, form, front)) + "\n"
     if output is None:
         sys.stdout.write(text)
         return
@@ -28,3 +29,17 @@ def pull_command(reference: str, form: str, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"The prompt cannot be written to {output}: {error}.") from error
+
+
+def _registered(reference: str, form: str) -> str:
+    name, label, version = parse_reference(reference)
+    found = Registry(own_home()).find(name, label=label, version=version)
+    return export(found.prompt, form, {"name": found.name, "version": found.version})
+
+
+def _on_the_front(name: str, form: str, number: int) -> str:
+    if "@" in name:
+        raise InputError(f"--front goes with the name of a task alone: whet pull {name.partition('@')[0]} --front …")
+    job = Jobs(own_home()).latest(name)
+    prompt = prompt_of(member_of(job.result, number, job.id))
+    return export(prompt, form, {"name": name, "optimization_id": job.id, "front": number})

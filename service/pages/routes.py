@@ -16,6 +16,7 @@ from service.events import BEST, LOG, events_after
 from service.jobs import OPEN
 from service.keys import READ, WRITE, Caller
 from service.pages.curve import curve
+from service.pages.forest import forest
 
 HERE = Path(__file__).parent
 NEWEST = 50
@@ -48,7 +49,7 @@ def start(request: Request, _caller: Watches) -> Response:
 
 @router.get("/optimizations/{job_id}")
 def optimization(job_id: str, request: Request, _caller: Watches) -> Response:
-    """One run: its curve, its result."""
+    """One run: its curve, its result, its front, and what mattered."""
     state = State.of(request)
     job = Optimization.of(state.jobs.get(job_id))
     events = events_after(state.home, job_id, 0)
@@ -57,6 +58,7 @@ def optimization(job_id: str, request: Request, _caller: Watches) -> Response:
         "optimization.html",
         job=job,
         curve=curve([event.data for event in events if event.kind == BEST]),
+        forest=forest(((job.result or {}).get("mattered") or {}).get("ablation", ())),
         notices=[event.data["message"] for event in events if event.kind == LOG],
         refresh=job.status in OPEN,
     )

@@ -33,7 +33,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unknown placement": ({"search": {"placement": ["top"]}}, ["unknown placement 'top'; known: system, user"]),
     "unknown proposer": (
         {"search": {"proposers": ["gramar"]}},
-        ["unknown proposer 'gramar'; known: given, grammar. Did you mean 'grammar'?"],
+        ["unknown proposer 'gramar'; known: given, grammar, grounded, ", "Did you mean 'grammar'?"],
+    ),
+    "a model's proposer without a model": (
+        {"search": {"proposers": ["grammar", "reflective"]}},
+        ["names 'reflective', which a model writes, but there is no proposer_model", "Add proposer_model: {name: "],
+    ),
+    "unknown constraint": ({"constraints": {"protect": ["x"]}}, ["unknown field. Did you mean 'protected'?"]),
+    "constraint that the prompt cannot keep": (
+        {"constraints": {"protected": ["Never promise refunds."]}},
+        ["'Never promise refunds.' does not occur in the baseline's instruction", "letter for letter"],
     ),
     "given without candidates": ({"search": {"proposers": ["given"]}}, ["there are no candidates.instructions"]),
     "variable that is no input": (

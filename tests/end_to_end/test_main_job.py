@@ -40,7 +40,7 @@ def test_the_result_has_the_documented_fields(main_job: MainJob) -> None:
     result = main_job.result
     assert set(result) == {
         "optimization_id", "task", "model", "dataset_digest", "seed", "decision", "why", "winner", "baseline",
-        "evidence", "headroom", "placing", "spent", "trials", "problems",
+        "runners_up", "earlier", "evidence", "headroom", "placing", "spent", "trials", "problems",
     }  # fmt: skip
     assert set(result["winner"]) == set(result["baseline"]) == PROMPT
     assert set(result["winner"]["factors"]) == set(result["baseline"]["factors"]) == FACTORS

@@ -14,12 +14,12 @@ from tests.endpoints.wire import Json
 KEY = "sk-planted-0123456789abcdef"
 
 
-def places_with_the_key(folder: Path) -> list[str]:
+def places_with_the_key(folder: Path, key: str = KEY) -> list[str]:
     """The files below a folder, and their names, in which the key occurs."""
     return [
         str(path)
         for path in folder.rglob("*")
-        if path.is_file() and (KEY.encode() in path.read_bytes() or KEY in path.name)
+        if path.is_file() and (key.encode() in path.read_bytes() or key in path.name)
     ]
 
 

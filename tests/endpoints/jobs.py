@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,15 @@ from benchmarks.models.retrying import Patience
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
+from optimizers.earlier import Earlier
 from optimizers.evaluator import Evaluator
 from optimizers.journal import MemoryJournal
-from optimizers.optimization import Outcome, Problem, optimize
-from optimizers.plan import Plan, make_plan
-from optimizers.problem import make_problem
+from optimizers.known_rows import known_rows
+from optimizers.optimization import Outcome, optimize
+from optimizers.plan import Plan
+from optimizers.problem import make_problem, plan_for
 from optimizers.progress import Event
+from optimizers.search import Problem
 from optimizers.study import Candidate
 from tests.endpoints.virtual_time import in_virtual_time
 
@@ -178,7 +181,8 @@ class Result:
 class Job:
     """One optimization of `task`, and what outlives its process: ledger, journal and looks.
 
-    `plan` is made for `caps.calls` if it is not given. `mark` is the ledger's mark at the job's first start.
+    `plan` is made for `caps.calls` if it is not given. `mark` is the ledger's mark at the job's first start, `earlier`
+    what it starts from.
     """
 
     task: Task
@@ -189,6 +193,7 @@ class Job:
     concurrency: int = 16
     patience: Patience = field(default_factory=lambda: Patience(attempts=2))
     mark: int = 0
+    earlier: Sequence[Earlier] = ()
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     looks: MemoryLooks = field(default_factory=MemoryLooks)
@@ -205,7 +210,7 @@ class Job:
 
     def problem(self) -> Problem:
         """The job's problem; notices are dropped."""
-        return make_problem(self.task, occasion="test", seed=self.seed, allow_code=False)[0]
+        return make_problem(self.task, occasion="test", seed=self.seed, allow_code=False, earlier=self.earlier)[0]
 
     def connect(self, inner: LanguageModel) -> tuple[LanguageModel, Evaluator]:
         """`inner` behind all wrappers, and an evaluator that asks it; to be called in a running event loop."""
@@ -236,17 +241,19 @@ class Job:
     async def _run(self, inner: LanguageModel) -> Result:
         problem = self.problem()
         model, evaluator = self.connect(inner)
-        plan = self.plan or make_plan(
-            calls=self.caps.calls,
-            validation_rows=len(problem.validation),
-            test_rows=len(problem.test),
-            space_size=problem.space.size,
-            instructions=len(problem.space.instruction),
-            repeats=problem.repeats,
+        plan = self.plan or plan_for(problem, self.caps.calls)
+        known = await known_rows(
+            [problem.baseline, *problem.earlier] if problem.earlier else [],
+            problem.validation,
+            model=inner.identity,
+            ledger=self.ledger,
+            occasion=Occasion(),
+            mark=self.mark,
+            journal=self.journal,
         )
         try:
             outcome = await optimize(
-                problem,
+                replace(problem, known=known),
                 plan,
                 evaluator=evaluator,
                 tariff=Tariff(price=self.price),

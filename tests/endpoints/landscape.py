@@ -107,7 +107,7 @@ class Landscape:
         if rows is None:
             return self._accuracy.get(instruction, UNKNOWN_INSTRUCTION_ACCURACY)
         name = instruction if instruction in self._accuracy else ""
-        return float(self._right_rows(name)[list(rows)].mean())
+        return float(self.right_rows(name)[list(rows)].mean())
 
     def answer(self, messages: Sequence[Mapping[str, Any]]) -> str:
         """The reply to a prompt of messages with `role` and `content`: one of `LABELS`, or a sentence when the prompt
@@ -122,7 +122,8 @@ class Landscape:
         answers = self._answers.get(instruction) or self._answer_rows(instruction)
         return answers[int(found[1])]
 
-    def _right_rows(self, instruction: str) -> npt.NDArray[np.bool_]:
+    def right_rows(self, instruction: str) -> npt.NDArray[np.bool_]:
+        """Whether each row is answered right with `instruction`."""
         if instruction not in self._right:
             accuracy = self.true_accuracy(instruction)
             noise = self._generator(instruction).standard_normal(len(self._labels))
@@ -134,7 +135,7 @@ class Landscape:
         generator = self._generator(instruction + " wrong")
         shift = generator.integers(1, len(LABELS), len(self._labels))
         wrong = (self._labels + shift) % len(LABELS)
-        given = np.where(self._right_rows(instruction), self._labels, wrong)
+        given = np.where(self.right_rows(instruction), self._labels, wrong)
         self._answers[instruction] = [LABELS[label] for label in given]
         return self._answers[instruction]
 

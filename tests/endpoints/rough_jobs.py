@@ -107,8 +107,9 @@ async def run(endpoint: LocalEndpoint, kept: Kept, caps: Caps, *, hedge: bool) -
     )
     loop = asyncio.get_running_loop()
     async with connected(
-        place, caps=caps, ledger=kept.ledger, occasion=Occasion(), mark=0, seed=0, on_notice=said.append
-    ) as connection:
+        {"task": place}, caps=caps, ledger=kept.ledger, occasion=Occasion(), mark=0, seed=0, on_notice=said.append
+    ) as models:
+        connection = models.task
         evaluator = Evaluator(
             model=connection.model,
             metric=TASK.metric,

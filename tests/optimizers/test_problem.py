@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.errors import InputError, TaskError
 from benchmarks.tasks.task import Task
-from optimizers.optimization import Problem
 from optimizers.problem import make_problem, make_proposer
 from optimizers.proposers.given import Given
 from optimizers.proposers.grammar import Grammar
+from optimizers.search import Problem
 from tests.endpoints.jobs import labelled_rows, make_task
 
 ROWS = labelled_rows(60)

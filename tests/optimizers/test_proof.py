@@ -251,3 +251,82 @@ def test_rows_that_lost_attempts_left_no_budget_for_are_not_missing() -> None:
     assert len(TEST) - 10 <= proof.n < len(TEST)
     assert proof.missing == 0.0
     assert proof.proven
+
+
+def early(respond: Respond, **more: Any) -> Proof:
+    return proved(respond, sequential=True, **more)
+
+
+def test_a_sequential_proof_ends_when_the_case_is_clear() -> None:
+    model = Respondent(respond=of_quality(TASK, lambda prompt: 0.9 if prompt == WINNER.prompt.digest else 0.3))
+    proof = early(model.respond, model=model)
+    assert (proof.method, proof.planned, proof.proven) == ("sequential", 200, True)
+    assert proof.n == len(model.asked) / 2 <= 64
+    assert proof.decisive is not None
+    assert proof.decisive.test == "confidence sequence"
+    assert {part.difference.test for part in proof.slices if part.difference} == {"confidence sequence"}
+    fixed = proved(model.respond)
+    assert (fixed.method, fixed.n, fixed.planned) == ("fixed", 200, 200)
+
+
+def test_a_sequential_proof_ends_when_the_winner_is_clearly_worse() -> None:
+    respond = of_quality(TASK, lambda prompt: 0.4 if prompt == WINNER.prompt.digest else 0.9)
+    proof = early(respond)
+    assert not proof.proven
+    assert proof.n < 100
+
+
+def test_a_sequential_proof_of_equally_good_prompts_runs_to_the_end() -> None:
+    proof = early(of_quality(TASK, lambda _: 0.6))
+    assert (proof.n, proof.proven) == (200, False)
+
+
+def test_a_sequential_proof_ends_when_no_gain_that_could_be_shown_is_left() -> None:
+    proof = early(discordant(0, 0))
+    assert proof.difference is not None
+    assert (proof.difference.mean, proof.proven) == (0.0, False)
+    assert proof.n < 100
+
+
+def test_a_winner_that_may_be_a_little_worse_is_not_given_up_for_being_no_better() -> None:
+    respond = of_quality(TASK, lambda prompt: 0.5 if prompt == WINNER.prompt.digest else 0.65)
+    without, allowed = early(respond), early(respond, margin=0.3)
+    assert without.n < allowed.n == 200
+
+
+def test_a_sequential_proof_is_one_look_however_often_it_looked() -> None:
+    job = Job(task=TASK, caps=Caps(calls=1000))
+    respond = of_quality(TASK, lambda prompt: 0.9 if prompt == WINNER.prompt.digest else 0.3)
+    assert early(respond, job=job).look == 1
+    replayed = Respondent(respond=respond)
+    assert early(respond, job=job, model=replayed).look == 1
+    assert replayed.asked == []
+    assert {split: len(looks) for split, looks in job.looks.looks.items()} == {"split": 1}
+
+
+def test_a_sequential_proof_needs_more_evidence_at_a_later_look() -> None:
+    respond = of_quality(TASK, lambda prompt: 0.8 if prompt == WINNER.prompt.digest else 0.5)
+    job = Job(task=TASK, caps=Caps(calls=1000))
+    first = early(respond, job=job)
+    for number in range(10):
+        job.looks.count("split", f"somebody else's {number}")
+    tenth = early(respond, job=Job(task=TASK, caps=Caps(calls=1000), looks=job.looks), occasion="another")
+    assert first.n < tenth.n
+
+
+def test_a_sequential_proof_goes_on_until_missing_rows_are_few() -> None:
+    lost = TEST[3].id
+    clear = of_quality(TASK, lambda prompt: 0.95 if prompt == WINNER.prompt.digest else 0.2)
+
+    def respond(request: Request) -> str | Failure:
+        return Failure(kind=FailureKind.TIMEOUT, detail="slow") if request.example_id == lost else clear(request)
+
+    proof = early(respond)
+    assert (proof.proven, proof.n) == (True, 111)
+
+
+def test_macro_f1_is_proved_on_all_rows() -> None:
+    task = make_task(ROWS, split={"train": 0, "validation": 50, "test": 200}, metric="macro_f1")
+    job = Job(task=task, caps=Caps(calls=1000))
+    proof = early(discordant(40, 0), job=job, rows=TEST[:60])
+    assert (proof.method, proof.n) == ("fixed", 60)

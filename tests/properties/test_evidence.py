@@ -15,6 +15,7 @@ from benchmarks.evidence.intervals import bounded_mean, proportion
 from benchmarks.evidence.mcnemar import exact_mcnemar
 from benchmarks.evidence.paired_mean import paired_t
 from benchmarks.evidence.records import Interval, PairedDifference
+from benchmarks.evidence.sequential import confidence_sequence
 
 Rows = list[tuple[float, float]]
 
@@ -37,6 +38,7 @@ Compare = Callable[[Sequence[float], Sequence[float], float], PairedDifference]
 tests: st.SearchStrategy[tuple[Compare, Rows]] = st.one_of(
     st.tuples(st.just(exact_mcnemar), st.lists(st.tuples(binary, binary), min_size=1, max_size=60)),
     st.tuples(st.just(paired_t), st.lists(st.tuples(bounded, bounded), min_size=1, max_size=60)),
+    st.tuples(st.just(confidence_sequence), st.lists(st.tuples(bounded, bounded), min_size=1, max_size=40)),
     st.tuples(st.just(bootstrapped), st.lists(st.tuples(bounded, bounded), min_size=1, max_size=20)),
 )
 

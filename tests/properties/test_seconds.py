@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.budget import Caps
 from benchmarks.errors import BudgetError
 from benchmarks.evaluation.rollout import Rollout
-from benchmarks.evaluation.run import Assignment
+from benchmarks.evaluation.run import Assignment, run
 from benchmarks.models.protocol import LanguageModel, Request
 from optimizers.progress import Tally, silent
 from service.evaluate import run_within
@@ -72,7 +72,8 @@ def test_no_evaluation_takes_longer_than_its_cap(cap_s: float, mean_s: float, co
 
     async def evaluated(model: LanguageModel, tally: Tally) -> list[Rollout] | None:
         try:
-            return await run_within(cap_s, assignments, model=model, metric=TASK.metric, tally=tally, at_once=512)
+            running = run(assignments, model=model, metric=TASK.metric, on_rollout=tally.count)
+            return await run_within(cap_s, running, [model], rows=len(assignments))
         except BudgetError:
             return None
 

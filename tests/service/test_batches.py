@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.budget import Caps, Charge
+from benchmarks.budget import TASK, Caps, Charge
 from benchmarks.datasets.records import Example
 from benchmarks.evaluation.rollout import Rollout
 from benchmarks.evaluation.run import Assignment, run
@@ -103,9 +103,10 @@ class Evaluator:
                 on_notice=lambda _: None,
                 on_left=lambda _: None,
                 rhythm=self.rhythm,
-            ) as connection:
-                rollouts = await run(rows(count), model=connection.model, metric=METRIC, at_once=connection.at_once)
-            return Evaluation(rollouts=rollouts, spent=connection.budget.spent)
+            ) as models:
+                model, at_once = models.task.model, models.task.at_once
+                rollouts = await run(rows(count), model=model, metric=METRIC, at_once=at_once)
+            return Evaluation(rollouts=rollouts, spent=models.task.budget.spent)
         finally:
             await ledger.close()
 
@@ -114,15 +115,15 @@ class Evaluator:
         ledger = SqlLedger(self.home.engine)
         try:
             async with connected(
-                replace(self.endpoint, batch=False),
+                {TASK: replace(self.endpoint, batch=False)},
                 caps=self.caps,
                 ledger=ledger,
                 occasion=Occasion(),
                 mark=await ledger.mark(),
                 seed=0,
-            ) as connection:
-                rollouts = await run(rows(count), model=connection.model, metric=METRIC)
-            return Evaluation(rollouts=rollouts, spent=connection.budget.spent)
+            ) as models:
+                rollouts = await run(rows(count), model=models.task.model, metric=METRIC)
+            return Evaluation(rollouts=rollouts, spent=models.task.budget.spent)
         finally:
             await ledger.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import TaskError
-from service.endpoints import DECODING, EndpointsError, read_endpoints, with_endpoint
+from service.endpoints import DECODING, EndpointsError, UnusableModel, read_endpoints, with_endpoints
 
 FILE = """
 [qwen]
@@ -113,7 +113,7 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
 
 def resolved(tmp_path: Path, model: Any) -> Any:
     (tmp_path / "endpoints.toml").write_text(FILE)
-    return with_endpoint({"name": "triage", "model": model}, read_endpoints(tmp_path, {}))["model"]
+    return with_endpoints({"name": "triage", "model": model}, read_endpoints(tmp_path, {}))["model"]
 
 
 def test_a_name_stands_for_what_the_operator_configured(tmp_path: Path) -> None:
@@ -129,6 +129,19 @@ def test_a_name_stands_for_what_the_operator_configured(tmp_path: Path) -> None:
 
 def test_a_key_stays_the_name_of_a_variable(tmp_path: Path) -> None:
     assert resolved(tmp_path, {"endpoint": "haiku"})["api_key_env"] == "ANTHROPIC_KEY"
+
+
+def test_the_models_of_other_roles_are_named_in_the_same_way(tmp_path: Path) -> None:
+    (tmp_path / "endpoints.toml").write_text(FILE)
+    known = read_endpoints(tmp_path, {})
+    asked = {"model": {"endpoint": "qwen"}, "proposer_model": {"endpoint": "haiku"}, "judge_model": None}
+    found = with_endpoints(asked, known)
+    assert found["proposer_model"]["name"] == "anthropic/claude-haiku-4-5"
+    assert found["judge_model"] is None
+    for strange in ({"endpoint": "qwn"}, {"endpoint": "qwen", "api_base": "http://h"}):
+        with pytest.raises(UnusableModel, match=r"^judge_model") as raised:
+            with_endpoints({**asked, "judge_model": strange}, known)
+        assert raised.value.section == "judge_model"
 
 
 @pytest.mark.parametrize("model", [{"name": "tiny"}, {"endpoint": "tiny"}])

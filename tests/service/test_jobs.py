@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.budget import PROPOSER, TASK
+from benchmarks.models.protocol import ModelIdentity
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
 from service.home import Home
@@ -30,7 +32,7 @@ from service.tables import optimizations
 from tests.endpoints.jobs import labelled_rows
 
 MODEL = {"name": "hosted_vllm/local", "api_base": "http://localhost:8000/v1"}
-ENDPOINT = ("http://localhost:8000/v1", "local")
+ENDPOINT = ModelIdentity(endpoint="http://localhost:8000/v1", model="local")
 ROWS = labelled_rows(30)
 
 
@@ -42,8 +44,8 @@ def make(**fields: Any) -> Task:
     return load_task(parse_task({**content, **fields}), Path(), allow_code=True)
 
 
-def identity(endpoint: tuple[str, str] = ENDPOINT, **fields: Any) -> str:
-    return job_identity(make(**fields), endpoint)
+def identity(endpoint: ModelIdentity = ENDPOINT, **fields: Any) -> str:
+    return job_identity(make(**fields), {TASK: endpoint})
 
 
 @pytest.mark.parametrize(
@@ -81,8 +83,19 @@ def test_how_the_model_is_reached_does_not(model: dict[str, Any]) -> None:
 
 
 def test_which_model_answers_does() -> None:
-    assert identity(("http://localhost:8000/v1", "other")) != identity()
-    assert identity(("http://elsewhere/v1", "local")) != identity()
+    assert identity(replace(ENDPOINT, model="other")) != identity()
+    assert identity(replace(ENDPOINT, endpoint="http://elsewhere/v1")) != identity()
+
+
+def test_the_models_of_the_other_roles_decide_too() -> None:
+    def proposed(model: ModelIdentity, **fields: Any) -> str:
+        return job_identity(make(proposer_model={**MODEL, **fields}), {TASK: ENDPOINT, PROPOSER: model})
+
+    known = proposed(ENDPOINT)
+    assert known not in (identity(), job_identity(make(), {TASK: ENDPOINT}))
+    assert known == proposed(ENDPOINT, timeout_s=5.0, api_key_env="KEY")
+    assert known != proposed(replace(ENDPOINT, model="other"))
+    assert known != proposed(ENDPOINT, parameters={"temperature": 1})
 
 
 def test_the_same_rows_from_a_file_are_the_same_job(tmp_path: Path) -> None:

@@ -118,6 +118,14 @@ def test_an_unfinished_job_keeps_what_it_paid_for_and_what_it_found(home: Home, 
     assert pruned(home, Choice(before=BEFORE)) == []
 
 
+def test_what_the_models_of_other_roles_found_is_kept_too(home: Home, task: Task) -> None:
+    proposer = {"name": f"hosted_vllm/{OTHER.model}", "api_base": OTHER.endpoint}
+    spec = parse_task({**task.spec.model_dump(exclude_none=True), "proposer_model": proposer})
+    mark = keep(home, OLD, row("found"), row("proposed", OTHER), row("of another model", replace(OTHER, model="third")))
+    begin(home, replace(task, spec=spec), mark)
+    assert pruned(home, Choice(before=BEFORE)) == ["found", "proposed"]
+
+
 def test_a_fresh_job_needs_nothing_older_than_itself(home: Home, task: Task) -> None:
     begin(home, task, 0, fresh=False)
     Jobs(home).conclude(begin(home, task, 0).id, SUCCEEDED, result={})

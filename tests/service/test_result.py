@@ -86,6 +86,29 @@ def test_a_winner_that_is_not_proven_has_no_version(task: Task) -> None:
     assert found["evidence"]["decisive"]["low"] <= 0
 
 
+def test_it_has_the_front_and_what_mattered(task: Task) -> None:
+    outcome_of = outcome(task, baseline=0.2, others=0.95)
+    found = result(outcome_of, winner_version=2)
+    assert found["front"][0]["prompt"]["digest"] == found["winner"]["digest"]
+    assert found["front"][0]["words"] == "the winner"
+    assert len(found["mattered"]["ablation"]) == len(outcome_of.parts)
+    assert found["mattered"]["words"]
+
+
+def test_it_keeps_the_best_of_those_that_lost(task: Task) -> None:
+    for baseline, others in ((0.2, 0.95), (1.0, 0.3)):
+        found = outcome(task, baseline=baseline, others=others)
+        kept = result(found, winner_version=None)["runners_up"]
+        expected = {s.candidate.prompt.digest: s for s in found.standings if s.scored}
+        assert 0 < len(kept) == min(4, len(expected.keys() - {found.winner.prompt.digest, task.baseline.digest}))
+        digests = [one["prompt"]["digest"] for one in kept]
+        assert not {found.winner.prompt.digest, task.baseline.digest} & set(digests)
+        assert len(set(digests)) == len(digests)
+        assert [(one["score"], one["n"]) for one in kept] == [(expected[d].mean, expected[d].scored) for d in digests]
+        best = [expected[digest].expected for digest in digests]
+        assert best == sorted(best, reverse=True)
+
+
 def test_every_result_can_be_written_as_json_and_read_back(task: Task) -> None:
     for shares in ((0.2, 0.95), (1.0, 0.3)):
         found = result(outcome(task, baseline=shares[0], others=shares[1]), winner_version=None)
@@ -130,4 +153,5 @@ def test_calls_are_counted_by_phase_and_an_unknown_price_is_null() -> None:
         "usd": None,
         "seconds": 1.235,
         "by_phase": dict.fromkeys(PHASES, 0) | {"headroom": 2, "proof": 3},
+        "by_role": {"task": {"calls": 5, "tokens": 27, "usd": None}},
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import t as t_distribution
 
 from benchmarks.evidence.bootstrap import Aggregate, Rows, bootstrap_interval, paired_bootstrap
 
@@ -106,3 +107,13 @@ def test_answers_that_occur_once_still_vary(expected: list[str]) -> None:
     assert interval.low < 0.5 < interval.high
     drawn = {row for rows in seen if len(rows) < len(expected) for row in rows}
     assert len(expected) == 1 or drawn == set(range(len(expected)))
+
+
+def test_a_class_of_few_rows_leaves_the_spread_uncertain() -> None:
+    rng = np.random.default_rng(6)
+    expected = ["often"] * 100 + ["seldom"] * 3
+    ours, theirs = (macro_f1(expected, answered(rng, expected, 0.6)) for _ in range(2))
+    usual, strict = (paired_bootstrap(ours, theirs, expected, level=level, seed=1) for level in (0.8, 0.9))
+    degrees = (1 / 100 + 1 / 3) ** 2 / (1 / 100**2 / 99 + 1 / 3**2 / 2)
+    ratio = t_distribution.ppf(0.95, degrees) / t_distribution.ppf(0.9, degrees)
+    assert strict.high - strict.low == pytest.approx(ratio * (usual.high - usual.low))

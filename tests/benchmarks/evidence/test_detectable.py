@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from benchmarks.evidence.detectable import smallest_detectable_difference
+from benchmarks.evidence.detectable import chance_at_best, smallest_detectable_difference
+from benchmarks.evidence.mcnemar import exact_mcnemar
 
 
 def rows_needed(difference: float, discordance: float, alpha: float, power: float) -> float:
@@ -50,3 +51,11 @@ def test_a_later_look_needs_a_larger_difference() -> None:
 
 def test_three_rows_show_nothing() -> None:
     assert smallest_detectable_difference(3) == 1.0
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.0304, 0.0076])
+@pytest.mark.parametrize(("n", "share"), [(30, 0.2), (12, 0.6), (5, 0.9), (40, 0.05)])
+def test_the_chance_at_best_is_that_of_the_exact_test(n: int, share: float, alpha: float) -> None:
+    proven = [exact_mcnemar([1.0] * n, [0.0] * wins + [1.0] * (n - wins), 1 - alpha).low > 0 for wins in range(n + 1)]
+    expected = sum(binom.pmf(wins, n, share) for wins in range(n + 1) if proven[wins])
+    assert chance_at_best(n, share, alpha=alpha) == pytest.approx(expected)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import beta, ttest_rel
 
 from benchmarks.evidence.mcnemar import exact_mcnemar
 from benchmarks.evidence.paired_mean import paired_t
+from benchmarks.evidence.weights import log_chance_below
 
 
 @pytest.mark.parametrize("level", [0.95, 0.99])
@@ -77,3 +80,18 @@ def test_rare_large_differences_do_not_mislead() -> None:
     signs = np.where(swapped, rng.choice([-1.0, 1.0], size=swapped.shape), 0.0)
     promoted = sum(paired_t(np.maximum(row, 0).tolist(), np.maximum(-row, 0).tolist()).low > 0 for row in signs)
     assert promoted / 2_000 <= 0.03
+
+
+def test_rare_losses_are_counted_where_the_t_test_takes_them_for_a_bell_curve() -> None:
+    winner, baseline = [0.0] * 8 + [0.8] * 392, [1.0] * 8 + [0.8] * 392
+    result = paired_t(winner, baseline)
+    expected = ttest_rel(winner, baseline).confidence_interval()
+    assert result.low == pytest.approx(-beta.ppf(0.975, 8, 392), rel=1e-4)
+    assert result.low < expected.low < result.high < 0
+
+
+def test_many_small_gains_beside_a_few_large_losses_prove_less_than_the_t_test_says() -> None:
+    winner, baseline = [0.58] * 94 + [0.1] * 6, [0.5] * 94 + [0.6] * 6
+    result = paired_t(winner, baseline)
+    assert ttest_rel(winner, baseline).pvalue < result.p
+    assert result.p == pytest.approx(2 * math.exp(log_chance_below(np.array(winner) - np.array(baseline))))

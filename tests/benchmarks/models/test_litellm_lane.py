@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from benchmarks.errors import AccessDenied, EndpointDown
+from benchmarks.metrics.judge import Scale
 from benchmarks.models.litellm_lane import LiteLlm
 from benchmarks.models.protocol import Completion, Failure, FailureKind
 from tests.benchmarks.models.parts import IDENTITY, KEY, PRICED, ask, serving
@@ -104,6 +105,14 @@ async def test_a_web_page_is_no_model() -> None:
     async with LocalEndpoint(echo, fault=lambda number: Fault(kind=FaultKind.HTML)) as endpoint:
         with pytest.raises(EndpointDown, match=r"is no model.*/v1"):
             await answer_of(lane(endpoint.url))
+
+
+async def test_a_schema_for_the_reply_is_passed_on() -> None:
+    schema = {"name": "verdict", "strict": True, "schema": Scale.of(5).schema}
+    form = {"type": "json_schema", "json_schema": schema}
+    async with LocalEndpoint(echo, key=KEY) as endpoint:
+        await answer_of(lane(endpoint.url), parameters={"response_format": form})
+    assert endpoint.bodies[0]["response_format"] == form
 
 
 async def test_half_a_character_does_not_spoil_a_reply() -> None:

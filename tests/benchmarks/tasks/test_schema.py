@@ -33,7 +33,7 @@ def test_the_smallest_task_has_the_documented_defaults() -> None:
     assert (spec.split.train, spec.split.validation, spec.split.test) == (0.2, 0.4, 0.4)
     assert (spec.budget.calls, spec.budget.tokens, spec.budget.usd, spec.budget.seconds) == (2000, None, None, None)
     assert (spec.promote.label, spec.promote.when) == ("production", "proven")
-    assert (spec.seed, spec.headroom.repeats, spec.model) == (0, 1, None)
+    assert (spec.seed, spec.headroom.repeats, spec.headroom.stop, spec.model) == (0, None, True, None)
 
 
 def test_a_metric_is_a_name_or_a_name_with_options() -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.budget import Caps
+from benchmarks.budget import TASK, Caps
 from benchmarks.evaluation.run import Assignment
 from benchmarks.ledger.database import open_database
 from benchmarks.ledger.protocol import Occasion
@@ -48,13 +48,14 @@ async def _job(load: Load, folder: Path) -> AsyncIterator[Ask]:
     asked_about, asked_with = examples(load.rows), prompt()
     total = load.warm_up + load.calls
     async with connected(
-        Endpoint(name=f"hosted_vllm/{MODEL}", api_base=load.url, max_concurrency=load.concurrency),
+        {TASK: Endpoint(name=f"hosted_vllm/{MODEL}", api_base=load.url, max_concurrency=load.concurrency)},
         caps=Caps(calls=total),
         ledger=ledger,
         occasion=Occasion(),
         mark=await ledger.mark(),
         seed=0,
-    ) as connection:
+    ) as models:
+        connection = models.task
         collect_seldom()
         evaluator = Evaluator(
             model=connection.model,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import load_task
-from service.endpoints import read_endpoints, with_endpoint
+from service.endpoints import read_endpoints, with_endpoints
 from service.jobs import Jobs
 from service.optimize import find_job
 from tests.end_to_end import tickets
@@ -134,7 +134,7 @@ def test_a_job_is_cancelled_whenever_it_is_asked(server: Server) -> None:
 
 
 def test_a_job_that_is_cancelled_while_it_starts_is_not_carried_out(server: Server, endpoint: LocalEndpoint) -> None:
-    content = with_endpoint(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
+    content = with_endpoints(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
     task, jobs = load_task(parse_task(content), Path(), allow_code=False), Jobs(server.home)
     job = find_job(task, server.home, fresh=False)
     with server.home.lock(job.lock):  # A worker's place, so that the server's own leaves the job alone.

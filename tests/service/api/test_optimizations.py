@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import load_task
-from service.endpoints import read_endpoints, with_endpoint
+from service.endpoints import read_endpoints, with_endpoints
 from service.jobs import Jobs
 from service.optimize import find_job
 from tests.end_to_end import tickets
@@ -219,7 +219,7 @@ def test_the_rows_of_one_job_are_searched_while_requests_are_answered(server: Se
 
 
 def test_a_job_whose_command_has_died_is_carried_on_by_the_server(server: Server, endpoint: LocalEndpoint) -> None:
-    content = with_endpoint(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
+    content = with_endpoints(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
     task = load_task(parse_task(content), Path(), allow_code=False)
     started = Jobs(server.home).start(find_job(task, server.home, fresh=False), task, ledger_mark=0)
     assert server.get(started.id)["status"] == "running"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -17,6 +18,7 @@ from tests.endpoints.faults import Fault
 from tests.endpoints.server import Server, endpoints, served
 from tests.endpoints.wire import Json
 from tests.service.api import requests
+from tests.service.found import conclude, found
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -100,6 +102,30 @@ def test_a_run_shows_the_curve_of_best_so_far_and_the_proof(seen: Seen, shop: tu
     proof = seen.rows("Proof")
     assert [row[0] for row in proof] == ["Baseline", "Winner", "Difference"]
     assert f"{job['result']['evidence']['winner']['mean']:.3f}" in proof[1][1]
+
+
+def test_a_run_shows_its_front_and_what_mattered(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, {}, jobs=0) as server, browser.new_page() as page:
+        result = found(decision="promote", why="Better.", evidence=None)
+        job_id = conclude(server.home, result)
+        seen = Seen(page)
+        page.goto(f"{server.url}/optimizations/{job_id}")
+        front = seen.rows("The front")
+        assert [row[0] for row in front] == ["1", "2", "3"]
+        assert front[1][1:6] == ["0.855 (0.805 to 0.905)", "120", "400", "0.8000", "0.25"]
+        assert [row[6] for row in front] == [member["words"] for member in result["front"]]
+        assert result["cheaper"] in page.inner_text("main")
+        assert [row[1] for row in seen.rows("What mattered")] == ["+6.2", "-4.0", "+0.0"]
+        spans = [span.bounding_box() for span in page.locator("svg .span").all()]
+        zero = page.locator("svg .axis").first.bounding_box()
+        assert zero is not None
+        ahead = [box is not None and box["x"] > zero["x"] for box in spans]
+        behind = [box is not None and box["x"] + box["width"] < zero["x"] for box in spans]
+        assert (ahead, behind) == ([True, False, False], [False, True, False])
+        assert page.locator("svg[role=img]").first.get_attribute("aria-label") == "+2.1 to +10.3 points on 120 rows"
+        assert all(sentence in page.inner_text("main") for sentence in result["mattered"]["words"])
+        page.click("text=JSON >> nth=1")
+        assert json.loads(page.inner_text("body"))["prompt"] == result["front"][1]["prompt"]
 
 
 def test_labels_show_who_moved_them_and_why(seen: Seen, shop: tuple[Server, Json]) -> None:

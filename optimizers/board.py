@@ -1,0 +1,131 @@
+"""The board: every candidate of a job, every row it ran, and what that says about all of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.datasets.records import Example
+from benchmarks.prompts.prompt import Prompt
+from optimizers.evaluator import Evaluator
+from optimizers.kernels import Kernels, Likeness
+from optimizers.posterior import Posterior, fit
+from optimizers.study import Candidate
+
+Floats = npt.NDArray[np.float64]
+
+DIGITS = 9
+"""Expected scores are compared after rounding, so that ties are ties on every machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a candidate stands: its mean score over the `rows` rows it ran. Rows that are missing for it count for
+    nothing: `scored` is the number of rows behind the mean. `expected` is the score to expect of it over all rows there
+    could be, by the posterior of all candidates."""
+
+    candidate: Candidate
+    mean: float
+    rows: int
+    scored: int
+    expected: float
+
+
+class Board:
+    """Scores of candidates on the rows of the common `order`, and their posterior.
+
+    Rows that were chosen because candidates are expected to differ on them say which candidate is better, and nothing
+    about how good it is: `chosen` has their positions, and `fair` leaves them out.
+    """
+
+    def __init__(self, order: Sequence[Example], evaluator: Evaluator) -> None:
+        self.order = tuple(order)
+        self.candidates: dict[str, Candidate] = {}
+        self.chosen: set[int] = set()
+        self._evaluator = evaluator
+        self._places = {example.id: place for place, example in enumerate(self.order)}
+        self._scores: dict[str, Floats] = {}
+        self._ran: dict[str, npt.NDArray[np.bool_]] = {}
+        self._read = 0
+        self._kernels: tuple[int, Kernels] | None = None
+        self._fitted: dict[bool, tuple[tuple[int, int], Posterior]] = {}
+
+    def enter(self, candidates: Iterable[Candidate]) -> None:
+        """Candidates that are new to the board."""
+        for candidate in candidates:
+            self.candidates.setdefault(candidate.prompt.digest, candidate)
+
+    def ran(self, candidates: Sequence[Candidate]) -> npt.NDArray[np.bool_]:
+        """Which rows each of `candidates` ran, answered or missing: shape (candidates, rows)."""
+        self._update()
+        nothing = np.zeros(len(self.order), dtype=bool)
+        return np.array([self._ran.get(c.prompt.digest, nothing) for c in candidates]).reshape(len(candidates), -1)
+
+    def scores(self, candidates: Sequence[Candidate], *, fair: bool = False) -> Floats:
+        """The row scores of `candidates`, NaN where there is none: shape (candidates, rows)."""
+        self._update()
+        nothing = np.full(len(self.order), np.nan)
+        table = np.array([self._scores.get(c.prompt.digest, nothing) for c in candidates]).reshape(len(candidates), -1)
+        if fair and self.chosen:
+            table[:, sorted(self.chosen)] = np.nan
+        return table
+
+    def posterior(self, *, fair: bool = False) -> Posterior:
+        """What all rollouts so far say about the candidates, in the order in which they entered."""
+        state = len(self._evaluator.rollouts), len(self.candidates)
+        fitted = self._fitted.get(fair)
+        if fitted is None or fitted[0] != state:
+            known = list(self.candidates.values())
+            scores = self.scores(known, fair=fair)
+            seen = np.flatnonzero(~np.isnan(scores).all(axis=0))
+            if self._kernels is None or self._kernels[0] != len(known):
+                self._kernels = len(known), Likeness([c.prompt for c in known]).kernels()
+            posterior = fit(scores[:, seen], self._kernels[1])
+            fitted = self._fitted[fair] = (state, posterior)
+        return fitted[1]
+
+    def ranked(self, candidates: Iterable[Candidate], *, fair: bool = False) -> list[Standing]:
+        """The best first, by the score to expect. The baseline wins ties; then the shorter prompt, then the earlier
+        trial."""
+        places = {digest: place for place, digest in enumerate(self.candidates)}
+        expected = self.posterior(fair=fair).scores()
+        listed = list(candidates)
+        scores = self.scores(listed)
+        standings = [
+            Standing(
+                candidate=candidate,
+                mean=float(np.nanmean(own)) if scored else 0.0,
+                rows=int(ran.sum()),
+                scored=scored,
+                expected=round(float(expected[places[candidate.prompt.digest]]), DIGITS),
+            )
+            for candidate, own, ran in zip(listed, scores, self.ran(listed), strict=True)
+            for scored in (int(np.count_nonzero(~np.isnan(own))),)
+        ]
+        return sorted(
+            standings,
+            key=lambda s: (-s.expected, s.candidate.trial != 0, length(s.candidate.prompt), s.candidate.trial),
+        )
+
+    def _update(self) -> None:
+        """Reads the rollouts that came since it last looked."""
+        rollouts = self._evaluator.rollouts
+        for (prompt, example, repeat), rollout in itertools.islice(rollouts.items(), self._read, None):
+            place = self._places.get(example)
+            if place is None or repeat:
+                continue
+            if prompt not in self._ran:
+                self._ran[prompt] = np.zeros(len(self.order), dtype=bool)
+                self._scores[prompt] = np.full(len(self.order), np.nan)
+            self._ran[prompt][place] = True
+            self._scores[prompt][place] = np.nan if rollout.score is None else rollout.score
+        self._read = len(rollouts)
+
+
+def length(prompt: Prompt) -> int:
+    """The characters of a prompt without its row."""
+    return sum(len(message.content) for message in prompt.messages)
