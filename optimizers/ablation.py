@@ -8,7 +8,7 @@ somewhat larger than it is: these are hints, no proof. The intervals are so wide
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.datasets.records import Example
@@ -18,7 +18,7 @@ from optimizers.evaluator import Evaluator
 from optimizers.paired import block_of, difference, expenses, pairs, reach
 from optimizers.parts import without_each_part
 from optimizers.space import SearchSpace
-from optimizers.study import Candidate
+from optimizers.study import Candidate, anything
 
 FEWEST_ROWS = 40
 """Fewer rows (of validation splits that have more) are not worth their calls: they show nothing but huge effects."""
@@ -46,6 +46,7 @@ async def ablate(
     evaluator: Evaluator,
     *,
     calls: int,
+    admits: Callable[[Prompt], bool] = anything,
 ) -> tuple[Ablation, ...]:
     """What each part of `winner` brought, on those of `rows` that it ran, from the first, for at most `calls` calls.
 
@@ -53,7 +54,7 @@ async def ablate(
     enough rows without each part, the parts that come last in `without_each_part` have to do with the rows there are,
     or are left out. Empty if the winner is the baseline, or was not laid out by whet.
     """
-    variants = without_each_part(winner.prompt, baseline.prompt, space)
+    variants = [v for v in without_each_part(winner.prompt, baseline.prompt, space) if admits(v.prompt)]
     ran = [row for row, _, _ in pairs(winner.prompt, winner.prompt, rows, evaluator)]
     fewest = max(1, min(FEWEST_ROWS, len(ran)))
     if not evaluator.out_of_time:

@@ -13,7 +13,7 @@ from benchmarks.datasets.records import Example
 from benchmarks.prompts.prompt import Prompt
 from optimizers.evaluator import Evaluator
 from optimizers.kernels import Kernels, Likeness
-from optimizers.posterior import Posterior, fit
+from optimizers.posterior import Posterior, differ, fit
 from optimizers.study import Candidate
 
 Floats = npt.NDArray[np.float64]
@@ -38,21 +38,22 @@ class Standing:
 class Board:
     """Scores of candidates on the rows of the common `order`, and their posterior.
 
-    Rows that were chosen because candidates are expected to differ on them say which candidate is better, and nothing
-    about how good it is: `chosen` has their positions, and `fair` leaves them out.
+    Rows that a candidate ran because others made them look telling (`chose`) say which candidate is better, and nothing
+    about how good it is. Every third row of the order is never chosen: of a candidate that ran chosen rows, and not
+    all rows there are, only these are a fair sample.
     """
 
     def __init__(self, order: Sequence[Example], evaluator: Evaluator) -> None:
         self.order = tuple(order)
         self.candidates: dict[str, Candidate] = {}
-        self.chosen: set[int] = set()
         self._evaluator = evaluator
+        self._chosen: set[str] = set()
         self._places = {example.id: place for place, example in enumerate(self.order)}
         self._scores: dict[str, Floats] = {}
         self._ran: dict[str, npt.NDArray[np.bool_]] = {}
         self._read = 0
         self._kernels: tuple[int, Kernels] | None = None
-        self._fitted: dict[bool, tuple[tuple[int, int], Posterior]] = {}
+        self._fitted: dict[bool, tuple[tuple[int, int, int], Posterior]] = {}
 
     def enter(self, candidates: Iterable[Candidate]) -> None:
         """Candidates that are new to the board."""
@@ -63,30 +64,60 @@ class Board:
         """Which rows each of `candidates` ran, answered or missing: shape (candidates, rows)."""
         self._update()
         nothing = np.zeros(len(self.order), dtype=bool)
-        return np.array([self._ran.get(c.prompt.digest, nothing) for c in candidates]).reshape(len(candidates), -1)
+        return np.array([self._ran.get(c.prompt.digest, nothing) for c in candidates]).reshape(
+            len(candidates), len(self.order)
+        )
 
     def scores(self, candidates: Sequence[Candidate], *, fair: bool = False) -> Floats:
         """The row scores of `candidates`, NaN where there is none: shape (candidates, rows)."""
         self._update()
         nothing = np.full(len(self.order), np.nan)
-        table = np.array([self._scores.get(c.prompt.digest, nothing) for c in candidates]).reshape(len(candidates), -1)
-        if fair and self.chosen:
-            table[:, sorted(self.chosen)] = np.nan
+        table = np.array([self._scores.get(c.prompt.digest, nothing) for c in candidates]).reshape(
+            len(candidates), len(self.order)
+        )
+        if fair:
+            partly = np.array([not self.fair(candidate) for candidate in candidates], dtype=bool)
+            table[partly[:, None] & ~self.drawn] = np.nan
         return table
+
+    @property
+    def drawn(self) -> npt.NDArray[np.bool_]:
+        """Which rows are never chosen: a random third, as the order is random."""
+        return np.asarray(np.arange(len(self.order)) % 3 == 0)
+
+    def chose(self, candidates: Iterable[Candidate]) -> None:
+        """`candidates` are to run rows that were chosen."""
+        self._chosen |= {candidate.prompt.digest for candidate in candidates}
+
+    def fair(self, candidate: Candidate) -> bool:
+        """Whether all rows that `candidate` ran are a fair sample of the order."""
+        return candidate.prompt.digest not in self._chosen or bool(self.ran([candidate]).all())
 
     def posterior(self, *, fair: bool = False) -> Posterior:
         """What all rollouts so far say about the candidates, in the order in which they entered."""
-        state = len(self._evaluator.rollouts), len(self.candidates)
+        state = len(self._evaluator.rollouts), len(self.candidates), len(self._chosen)
         fitted = self._fitted.get(fair)
         if fitted is None or fitted[0] != state:
             known = list(self.candidates.values())
             scores = self.scores(known, fair=fair)
-            seen = np.flatnonzero(~np.isnan(scores).all(axis=0))
             if self._kernels is None or self._kernels[0] != len(known):
                 self._kernels = len(known), Likeness([c.prompt for c in known]).kernels()
+            seen = np.flatnonzero(~np.isnan(scores).all(axis=0))
             posterior = fit(scores[:, seen], self._kernels[1])
             fitted = self._fitted[fair] = (state, posterior)
         return fitted[1]
+
+    def telling(self, candidates: Sequence[Candidate]) -> Floats:
+        """The chance that two candidates, both as able as `candidates` are on average, differ on each row. Of rows that
+        nobody ran, nothing more is known than of rows as such."""
+        posterior = self.posterior()
+        places = {digest: place for place, digest in enumerate(self.candidates)}
+        ability = float(np.mean(posterior.ability[[places[c.prompt.digest] for c in candidates]]))
+        seen = np.flatnonzero(~np.isnan(self.scores(list(self.candidates.values()))).all(axis=0))
+        difficulty = np.zeros(len(self.order))
+        doubt = np.full(len(self.order), posterior.difficulty_variance)
+        difficulty[seen], doubt[seen] = posterior.difficulty, posterior.difficulty_doubt
+        return differ(ability - difficulty, doubt)
 
     def ranked(self, candidates: Iterable[Candidate], *, fair: bool = False) -> list[Standing]:
         """The best first, by the score to expect. The baseline wins ties; then the shorter prompt, then the earlier

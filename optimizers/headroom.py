@@ -8,8 +8,8 @@ two ways to be so certain, each a share of rows of which few are seen to be any:
 
 A prompt gains on no larger share of the rows, so the upper confidence limit of that share (Clopper and Pearson) bounds
 the gain. It is too little if it is small, and the proof would show even a prompt that gains all of it and loses nothing
-with a chance below one half. Eight rows never say so much, hence the look goes on while it is open: 16 rows, 32 and so
-on, the first of the common order, which the search then need not run again. It errs only where hardly any job would
+with a chance below one half. Eight rows never say so much, hence the look goes on while it is open: to 16 rows, 32 and
+so on, the first of the common order, which the search then need not run again. It errs only where hardly any job would
 have ended in a promotion; docs/proof.md has the rates.
 """
 
@@ -34,7 +34,7 @@ from optimizers.study import Candidate
 LITTLE = 0.05
 """A gain on a larger share of the rows is worth having, even if there are too few test rows to prove it."""
 
-DOUBT = 0.05
+DOUBT = 0.025
 """How often a share of rows may be above its limit."""
 
 WORTHWHILE = 0.5
@@ -148,16 +148,19 @@ class _Look:
                 chance = chance_at_best(proof_rows, limit, alpha=alpha_for_look(1))
                 exception = f"but {some} " if some else ""
                 return (
-                    f"{exception}of the first {seen} rows. So, with {1 - DOUBT:.0%} confidence, at most {limit:.1%} of "
+                    f"{exception}of the first {seen} rows. So, with {1 - DOUBT:.1%} confidence, at most {limit:.1%} of "
                     f"the rows can be gained, and {proof_rows} test rows would prove even that with a chance of "
                     f"{chance:.0%} only"
                 )
-            further = min(len(self.order) - rows, (last - len(self.evaluator.rollouts)) // len(arms))
-            if not little(_upper_limit(some, seen + further)) or not little(_lower_limit(some, seen)):
+            if not little(_lower_limit(some, seen)):
                 return None
-            grown = rows + min(rows, further)
+            most = min(len(self.order) - rows, (last - len(self.evaluator.rollouts)) // len(arms))
+            needed = next((n for n in range(1, most + 1) if little(_upper_limit(some, seen + n))), None)
+            if needed is None:
+                return None
+            grown = rows + min(rows, needed)
             block = _block(arms, self.order[rows:grown])
-            if not block or not self.evaluator.affords(block):
+            if not self.evaluator.affords(block):
                 return None
             await self.evaluator.block(block)
             if self.evaluator.out_of_time:
@@ -246,7 +249,8 @@ def _unusable(rollout: Rollout) -> str:
 def _seen(
     baseline: Interval, best_probe: float | None, failures: int, noise: float | None, spread: float | None
 ) -> str:
-    said = [f"Your prompt scores {baseline.mean:.2f} on the first {baseline.n} rows"]
+    verb = "is right on all of" if baseline.mean == 1.0 else f"scores {baseline.mean:.2f} on"
+    said = [f"Your prompt {verb} the first {baseline.n} rows"]
     if best_probe is not None:
         said.append(f", the best of the other prompts tried {best_probe:.2f}")
     if failures:

@@ -11,13 +11,14 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.prompts.prompt import Prompt
+from optimizers.one_thread import one_thread
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,6 +59,10 @@ class Likeness:
 
     def kernels(self, first: slice | None = None, second: slice | None = None) -> Kernels:
         """The kernels between the prompts in `first` and those in `second`; all of them where None."""
+        with one_thread():
+            return self._kernels(first, second)
+
+    def _kernels(self, first: slice | None, second: slice | None) -> Kernels:
         one, two = first or slice(None), second or slice(None)
         parts = {
             "words": self._words[np.ix_(self._codes["instruction"][one], self._codes["instruction"][two])],
@@ -88,11 +93,15 @@ class Likeness:
         """How alike the instructions are, each once, by the character n-grams that they share; rare ones weigh more.
         Half of all pairs are further apart than e^-1."""
         texts = list(dict.fromkeys(_text(prompt) for prompt in self._prompts))
-        counts = np.array([_gram_counts(text) for text in texts])
+        counts = np.zeros((len(texts), GRAM_BUCKETS))
+        for row, text in enumerate(texts):
+            grams = _grams(text)
+            counts[row, list(grams)] = list(grams.values())
         rarity = np.log((1 + len(texts)) / (1 + (counts > 0).sum(axis=0))) + 0.1
         vectors = np.log1p(counts) * rarity
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         distances = np.maximum(0.0, 1.0 - vectors @ vectors.T)
+        np.fill_diagonal(distances, 0.0)  # A text of two characters has no n-grams.
         apart = distances[~np.eye(len(texts), dtype=bool)]
         typical = float(np.median(apart)) if apart.size else 0.0
         return np.asarray(np.exp(-distances / (typical or 1.0)))
@@ -131,16 +140,15 @@ def _numbered(values: Sequence[Any]) -> npt.NDArray[np.int64]:
     return np.array([numbers.setdefault(str(value), len(numbers)) for value in values], dtype=np.int64)
 
 
-def _gram_counts(text: str) -> Floats:
+@lru_cache(maxsize=1024)
+def _grams(text: str) -> Mapping[int, int]:
+    """How often each bucket's character n-grams occur in `text`."""
     lowered = text.lower()
-    grams = Counter(
+    return Counter(
         zlib.crc32(lowered[start : start + length].encode()) % GRAM_BUCKETS
         for length in GRAM_LENGTHS
         for start in range(len(lowered) - length + 1)
     )
-    counts = np.zeros(GRAM_BUCKETS)
-    counts[list(grams)] = list(grams.values())
-    return counts
 
 
 def _laplacian(one: Floats, two: Floats) -> Floats:

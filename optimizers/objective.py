@@ -7,6 +7,7 @@ the test rows (`optimizers.decision`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -142,16 +143,18 @@ def winner_of(
 ) -> Candidate:
     """Which of `best`, the finalists from the best on, is to be proved.
 
-    The best within the bounds, if more is to be expected of it than of the baseline. Else, where a cheaper prompt may
-    lose points, the cheaper one within the bounds that loses least, if it loses less than it may. Else the baseline.
+    The best within the bounds, if more is to be expected of it than of the baseline, unless that did as well on the
+    very same rows. Else, where a cheaper prompt may lose points, the cheaper one within the bounds that loses least, if
+    it loses less than it may. Else the baseline.
     """
     within = [
         (standing.candidate, standing.expected - baseline.expected)
         for standing in best
         if objective.too_dear(standing.candidate.prompt, rows, evaluator) is None
     ]
-    if within and within[0][1] > 0:
-        return within[0][0]
+    for candidate, ahead in within:
+        if ahead > 0 and not _matched(candidate, baseline.candidate, rows, evaluator):
+            return candidate
     if objective.non_inferiority is not None:
         spared = [
             (candidate, ahead)
@@ -162,6 +165,13 @@ def winner_of(
         if spared:
             return max(spared, key=lambda pair: pair[1])[0]
     return baseline.candidate
+
+
+def _matched(candidate: Candidate, baseline: Candidate, rows: Sequence[Example], evaluator: Evaluator) -> bool:
+    """Whether the baseline ran on every row that `candidate` did, and got as much."""
+    found = pairs(candidate.prompt, baseline.prompt, rows, evaluator)
+    gained = math.fsum((ours.score or 0.0) - (theirs.score or 0.0) for _, ours, theirs in found)
+    return gained <= 0 and len(found) == len(pairs(candidate.prompt, candidate.prompt, rows, evaluator))
 
 
 def _cheaper(

@@ -85,9 +85,8 @@ async def optimize(
         return _outcome(search, headroom, decision=KEEP_BASELINE, why=headroom.why, winner=baseline)
     winner = await search.finalists(await search.races())
     parts = await search.look_around(winner)
-    standings = search.standings()
-    others = [standing.candidate for standing in standings if standing.candidate is not winner]
-    members = front(winner, others, search.fair_rows(), evaluator, objective, seed=problem.seed)
+    rows, others = search.fair_rows(winner)
+    members = front(winner, others, rows, evaluator, objective, seed=problem.seed)
     search.let_go()
     proof_rows = common_order(problem.test, problem.seed, stratify=problem.stratify)[: plan.proof_rows]
     search.enter("proof", len(proof_rows) * (1 if winner is baseline else 2), later=0)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from optimizers.kernels import Kernels
+from optimizers.one_thread import one_thread
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +46,7 @@ DIFFICULTY_WEIGHT = 20.0
 """How many candidates', and rows', worth of evidence those expectations carry."""
 
 LEAST_DISPERSION = 0.02
+_NODES = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +79,18 @@ class Posterior:
         return mean, covariance
 
 
+def differ(ahead: Floats, doubt: Floats) -> Floats:
+    """The chance that two scores of the same mean differ: 2 E[q (1 - q)] with q = Φ(x) and x normal with mean `ahead`
+    and variance `doubt`, by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    q = _normal_cdf(ahead[..., None] + np.sqrt(doubt)[..., None] * nodes)
+    return np.asarray(2.0 * (q * (1.0 - q)) @ (weights / weights.sum()))
+
+
 def fit(scores: Floats, kernels: Kernels) -> Posterior:
     """The posterior given `scores` of shape (K, N), NaN where a candidate did not run a row, and the kernels of the
     candidates (K, K)."""
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         return _Fit(scores, kernels).posterior()
 
 
@@ -126,7 +135,8 @@ class _Fit:
         spread = mean * (1.0 - mean)
         pull = np.where(self.seen, density * (self.scores - mean) / spread, 0.0) / self.dispersion
         weight = np.where(self.seen, density**2 / spread, 0.0) / self.dispersion
-        self.residuals = ((self.scores - mean)[self.seen] ** 2 / np.maximum(spread[self.seen], 1e-3)).mean()
+        squares = (self.scores - mean)[self.seen] ** 2 / np.maximum(spread[self.seen], 1e-3)
+        self.residuals = squares.mean() if squares.size else 1.0
 
         self.prior = self.kernels.weighted(self.variances)
         self.precision = np.linalg.inv(self.prior)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from benchmarks.datasets.records import Example
 from benchmarks.evaluation.run import Assignment
 from benchmarks.evidence.sequential import log_e_values
-from optimizers.board import Board, Standing
+from optimizers.board import DIGITS, Board, Standing
 from optimizers.evaluator import Evaluator
 from optimizers.study import Candidate
 
@@ -52,20 +52,33 @@ def common_order(examples: Sequence[Example], seed: int, *, stratify: bool) -> t
 class Race:
     """One race of `entrants` for at most `calls` calls, from row `start` of the board's order on.
 
+    With `rivals`, the best so far, two rows of three are those on which candidates as able as they are differ most
+    likely, by what is known of the rows' difficulties. The third is drawn, and the only one that counts where
+    an estimate must be fair.
+
     Source: sequential halving, Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed Bandits" (2013),
     with the posterior in place of means, and planned anew after each block, so that calls which were saved (rows that
     were run before, candidates that were stopped) go to those still in.
     """
 
     def __init__(
-        self, entrants: Sequence[Candidate], *, board: Board, evaluator: Evaluator, calls: int, start: int = 0
+        self,
+        entrants: Sequence[Candidate],
+        *,
+        board: Board,
+        evaluator: Evaluator,
+        calls: int,
+        start: int = 0,
+        rivals: Sequence[Candidate] = (),
     ) -> None:
         self.entrants = list(entrants)
         self.stopped: list[Candidate] = []
         self._board = board
         self._evaluator = evaluator
         self._calls = calls
-        self._walk = np.roll(np.arange(len(board.order)), -start)
+        self._chooses = bool(rivals)
+        walk = np.roll(np.arange(len(board.order)), -start)
+        self._walk = _chosen_first(walk, board, rivals) if rivals else walk
         board.enter(entrants)
 
     async def run(self, on_block: Callable[[Sequence[Standing]], None] = lambda _: None) -> list[Standing]:
@@ -78,6 +91,8 @@ class Race:
         while block := self._next_block(size):
             if self._evaluator.out_of_time or not self._evaluator.affords(block):
                 break
+            if self._chooses:
+                self._board.chose(self._running(block))
             await self._evaluator.block(block)
             if self._evaluator.out_of_time:
                 break
@@ -87,6 +102,10 @@ class Race:
             on_block(ended[:size])
             size = max(FINALISTS, math.ceil(size / 2))
         return ended
+
+    def _running(self, block: Sequence[Assignment]) -> list[Candidate]:
+        running = {assignment.prompt.digest for assignment in block}
+        return [candidate for candidate in self.entrants if candidate.prompt.digest in running]
 
     @property
     def _alive(self) -> list[Candidate]:
@@ -111,15 +130,30 @@ class Race:
         return [Assignment(prompt=ranked[k].prompt, example=self._board.order[i]) for k, i in cells]
 
     def _stop(self) -> None:
-        """Stops those that are worse than another beyond doubt. The best of K candidates is stopped only if one of
-        K - 1 tests errs, each with probability `STOP_ERROR` / (K - 1) at most, whenever one looks."""
         alive = self._alive
-        if len(alive) < 2:
-            return
-        scores = self._board.scores(alive, fair=True)
-        bar = math.log((len(self.entrants) - 1) / STOP_ERROR)
-        beaten = [np.max(np.delete(log_e_values(scores - row), place)) >= bar for place, row in enumerate(scores)]
+        beaten = surely_beaten(self._board.scores(alive, fair=True), len(self.entrants))
         self.stopped += [candidate for candidate, over in zip(alive, beaten, strict=True) if over]
+
+
+def surely_beaten(scores: npt.NDArray[np.float64], entrants: int) -> list[bool]:
+    """Who is worse than another beyond doubt, by row `scores` of shape (candidates, rows), NaN where there is none. The
+    best of K `entrants` is stopped only if one of K - 1 tests errs, each with probability `STOP_ERROR` / (K - 1) at
+    most, whenever one looks."""
+    if len(scores) < 2:
+        return [False] * len(scores)
+    bar = math.log((entrants - 1) / STOP_ERROR)
+    return [bool(np.max(np.delete(log_e_values(scores - row), place)) >= bar) for place, row in enumerate(scores)]
+
+
+def _chosen_first(walk: npt.NDArray[np.int64], board: Board, rivals: Sequence[Candidate]) -> npt.NDArray[np.int64]:
+    """`walk` with one row that is drawn, in the order of `walk`, before every two of the others, of which the most
+    telling come first."""
+    telling = board.telling(rivals)
+    drawn = board.drawn[walk]
+    ours, theirs = walk[drawn], walk[~drawn]
+    theirs = theirs[np.argsort(-np.round(telling[theirs], DIGITS), kind="stable")]
+    turns = np.concatenate([np.arange(len(ours)), (np.arange(len(theirs)) + 0.5) / 2])
+    return np.concatenate([ours, theirs])[np.argsort(turns, kind="stable")]
 
 
 def _reach(missing: npt.NDArray[np.bool_], share: int, most: int) -> int:

@@ -31,12 +31,13 @@ from optimizers.judged import JudgedEvaluator, JudgeModel
 from optimizers.optimization import optimize
 from optimizers.plan import Plan
 from optimizers.search import Problem
+from optimizers.study import AT_RANDOM
 
 TIMES = 11
 """How often a run is rehearsed: the one in the middle, by its tokens, is the forecast."""
 
-MOST_CANDIDATES = 600
-"""What all rehearsals together may try: suggesting candidates takes Optuna longer than all the rest. A plan of many is
+MOST_CANDIDATES = 250
+"""What all rehearsals together may try: the more candidates, the longer it takes to learn about them. A plan of many is
 rehearsed less often, once at least."""
 
 MOST_CALLS = 2500
@@ -112,8 +113,9 @@ async def rehearse(
 
 
 def _part(problem: Problem, plan: Plan, share: int) -> tuple[Problem, Plan]:
-    """`problem` on one row in `share`, and a plan for it."""
-    part = replace(problem, validation=problem.validation[::share], test=problem.test[::share])
+    """`problem` on one row in `share`, and a plan for it. How good its prompts are is drawn, whatever they have in
+    common: there is nothing that a sampler could learn."""
+    part = replace(problem, validation=problem.validation[::share], test=problem.test[::share], sampler=AT_RANDOM)
     return part, replace(
         plan,
         proof_rows=max(1, plan.proof_rows // share),

@@ -127,7 +127,7 @@ class Rounds:
             gains[source] = max(gain, gains.get(source, 0.0))
             cost[source] += rows[text]
             self.written[place] = replace(one, gain=gain, rows=rows[text])
-        if self._number > 1:  # The first round had no choice, and is compared with the user's prompt.
+        if self._leader is not None:  # The opening had no choice, and is compared with the user's prompt.
             self._trials += [
                 Trial(round=self._number, arm=arm, gain=gains.get(arm, 0.0), cost=float(cost[arm]))
                 for arm in sorted(cost)
@@ -173,7 +173,7 @@ class Rounds:
 
     def _commissions(self, situation: Situation, count: int, rng: random.Random) -> list[Commission]:
         """What is to be written in this round, as far as calls are left for it."""
-        operators = self._repertoire.operators if self._number > 1 else self._opening()
+        operators = self._opening() if self._leader is None else self._repertoire.operators
         arms = [operator for operator in operators if possible(operator, situation)]
         count = min(count, PER_ROUND, self._repertoire.calls - self.calls)
         chosen = Counter(choose(arms, self._trials, count, rng))

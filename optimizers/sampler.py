@@ -24,6 +24,7 @@ from scipy.special import ndtr
 
 from benchmarks.prompts.prompt import Prompt
 from optimizers.kernels import Likeness
+from optimizers.one_thread import one_thread
 from optimizers.posterior import Posterior
 from optimizers.space import Choices, SearchSpace
 
@@ -122,7 +123,10 @@ class _Batch:
         ours, theirs = slice(len(known), None), slice(0, len(known))
         self.left = len(points)
         self._points = [point for point, _ in points]
-        self._mean, self._covariance = posterior.predict(likeness.kernels(ours, theirs), likeness.kernels(ours, ours))
+        with one_thread():
+            self._mean, self._covariance = posterior.predict(
+                likeness.kernels(ours, theirs), likeness.kernels(ours, ours)
+            )
         self._best = float(posterior.ability.max())
         self._noise = (1.0 + posterior.difficulty_variance) / ROWS_BELIEVED
         self._cost = np.array([cost(prompt) for prompt in prompts])

@@ -183,15 +183,15 @@ class Search:
         self.enter("search", self._calls_left(), later=self.plan.report_calls + self.plan.proof_calls)
         if self.rounds is not None and self.rounds.opens:
             written = await self._write([])
-            self.newcomers[len(self.newcomers) - len(written) :] = written
+            kept = max(self.plan.probes, len(self.earlier), len(self.newcomers) - len(written))
+            self.newcomers[kept:] = written
         survivors = [self.baseline]
-        last = len(self.plan.cohorts) - 1
         for number, size in enumerate(self.plan.cohorts):
             newcomers = self.newcomers if number == 0 else await self._cohort(size, survivors)
             if not newcomers or self.evaluator.out_of_time:
                 break
             entrants = [*survivors[:FINALISTS], *newcomers]
-            survivors = await self._race(entrants, number, lone=last == 0, first=number == 0)
+            survivors = await self._race(entrants, number, newcomers=len(newcomers))
             if self.rounds is not None:
                 self.rounds.learn(self.standings())
         return survivors
@@ -216,11 +216,17 @@ class Search:
         it."""
         calls = min(self.plan.report_calls, self._calls_left() + self.plan.report_calls)
         self.enter("report", calls, later=self.plan.proof_calls)
-        rows, before = self.fair_rows(), len(self.evaluator.rollouts)
-        others = [c for c in self.board.candidates.values() if c is not winner]
+        (rows, others), before = self.fair_rows(winner), len(self.evaluator.rollouts)
         await look_for_cheaper(winner, others, rows, self.evaluator, self.problem.objective, calls=calls // 2)
         calls -= len(self.evaluator.rollouts) - before
-        return await ablate(winner, self.baseline, self.study.space, rows, self.evaluator, calls=calls)
+        unfair = {c.prompt.digest for c in self.board.candidates.values() if c is not winner} - {
+            c.prompt.digest for c in others
+        }
+
+        def fair(prompt: Prompt) -> bool:
+            return self._allowed(prompt) and prompt.digest not in unfair
+
+        return await ablate(winner, self.baseline, self.study.space, rows, self.evaluator, calls=calls, admits=fair)
 
     def standings(self) -> list[Standing]:
         """Every candidate tried, by trial, over all the rows it ran."""
@@ -229,16 +235,16 @@ class Search:
 
     # Between the steps
 
-    async def _race(self, entrants: Sequence[Candidate], number: int, *, lone: bool, first: bool) -> list[Candidate]:
+    async def _race(self, entrants: Sequence[Candidate], number: int, *, newcomers: int) -> list[Candidate]:
         """The survivors of one race, the best first: with all calls left if it is a lone one, else with its share of
-        them once the finalists' calls are set aside."""
+        them once the finalists' calls are set aside. The last `newcomers` of the entrants are new."""
         calls, every = self._calls_left(), len(self.order)
-        if not lone:
+        if len(self.plan.cohorts) > 1:
             aside = min(FINALISTS * every, int(self.plan.search_calls * FINAL_SHARE))
             calls = max(0, calls - aside) // (len(self.plan.cohorts) - number)
 
         def on_block(standings: Sequence[Standing]) -> None:
-            if first and self.placing is None:
+            if number == 0 and self.placing is None:
                 common = np.flatnonzero(self.board.ran([s.candidate for s in standings]).all(axis=0))
                 rows = [self.order[place] for place in common]
                 drawn = [candidate for candidate in entrants if candidate not in self.earlier]
@@ -251,6 +257,7 @@ class Search:
             evaluator=self.evaluator,
             calls=calls,
             start=number * every // len(self.plan.cohorts),
+            rivals=entrants[: len(entrants) - newcomers] if number else (),
         )
         await race.run(on_block)
         self.study.tell([(s.candidate, s.mean, s.scored) for s in self.standings() if s.scored])
@@ -285,8 +292,11 @@ class Search:
             found.append(self.study.at({**parent, "instruction": len(space.instruction) + number}))
         return [candidate for candidate in found if candidate is not None]
 
+    def _allowed(self, prompt: Prompt) -> bool:
+        return self.problem.constraints.violation(prompt) is None
+
     def _admits(self, prompt: Prompt) -> bool:
-        if self.problem.constraints.violation(prompt) is not None:
+        if not self._allowed(prompt):
             return False
         baseline = self.problem.baseline
         return self.problem.objective.rules_out(prompt, self.order, baseline, self.evaluator) is None
@@ -304,9 +314,13 @@ class Search:
         planned = self.plan.search_calls + self.plan.repeat_calls - self.plan.report_calls
         return max(0, planned + len(self.problem.known) - len(self.evaluator.rollouts))
 
-    def fair_rows(self) -> list[Example]:
-        """The common order without the rows that were chosen."""
-        return [example for place, example in enumerate(self.order) if place not in self.board.chosen]
+    def fair_rows(self, winner: Candidate) -> tuple[list[Example], list[Candidate]]:
+        """Rows on which `winner` can be compared, and the other candidates that it can be compared with there: all
+        that ran no chosen rows, or else the third of the rows that is never chosen, and everybody."""
+        others = [candidate for candidate in self.board.candidates.values() if candidate is not winner]
+        if self.board.fair(winner):
+            return list(self.order), [candidate for candidate in others if self.board.fair(candidate)]
+        return [self.order[place] for place in np.flatnonzero(self.board.drawn)], others
 
     def _report(self, standings: Sequence[Standing]) -> None:
         leader = standings[0]

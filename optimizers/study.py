@@ -25,8 +25,8 @@ PRIOR_ROWS = 10
 ASKS_PER_CANDIDATE = 8
 """How often the sampler is asked again when it repeats itself, before the study is taken to be exhausted."""
 
-POSTERIOR, TPE = "posterior", "tpe"
-SAMPLERS = (POSTERIOR, TPE)
+POSTERIOR, TPE, AT_RANDOM = "posterior", "tpe", "random"
+"""The samplers of later cohorts: our own, Optuna's TPE, and Optuna's that learns nothing."""
 
 
 def shrunk(mean: float, rows: int, overall: float) -> float:
@@ -182,7 +182,7 @@ class Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
             tpe = samplers.TPESampler(seed=seed, n_startup_trials=1, multivariate=True, group=True, constant_liar=True)
-        sampler = self._ours if self._sampler_name == POSTERIOR else tpe
+        sampler = {POSTERIOR: self._ours, TPE: tpe, AT_RANDOM: samplers.RandomSampler(seed=seed)}[self._sampler_name]
         self._study = self._optuna.create_study(direction="maximize", sampler=sampler)
 
     def _add(self, candidate: Candidate, value: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.budget import TASK, Caps, Charge
+from benchmarks.budget import PROPOSER, TASK, Caps, Charge
 from benchmarks.errors import WhetError
 from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.ledger.protocol import Ledger, Occasion
@@ -25,7 +25,9 @@ from optimizers.optimization import PROMOTE, Outcome, optimize
 from optimizers.plan import Plan
 from optimizers.problem import make_problem, plan_for
 from optimizers.progress import Event, Notice, Observer, silent
+from optimizers.proposers.author import PHASE as PROPOSE
 from optimizers.proposers.author import Writer
+from optimizers.proposers.forecast import expected
 from optimizers.rehearsal import rehearse
 from optimizers.repertoire import proposer_parameters
 from optimizers.search import Problem
@@ -311,6 +313,15 @@ class Forecast:
         return sum(self.by_phase.values(), Charge())
 
 
+def _to_be_written(task: Task, problem: Problem, plan: Plan, caps: Caps) -> Charge:
+    """What the proposer model is expected to take, if there is one."""
+    proposer = endpoints_of(task.spec).get(PROPOSER)
+    if problem.repertoire is None or proposer is None:
+        return Charge()
+    tariff, counter = tariff_for(proposer, caps), token_counter(proposer)
+    return expected(problem.repertoire, plan.proposer_calls, tariff=tariff, counter=counter)
+
+
 def forecast(task: Task, settings: Settings) -> Forecast:
     """What optimizing `task` would spend; nothing is called, and nothing is written.
 
@@ -325,12 +336,13 @@ def forecast(task: Task, settings: Settings) -> Forecast:
     rehearsed = asyncio.run(
         rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint), judge=judge)
     )
+    written = _to_be_written(task, problem, plan, caps)
     return Forecast(
         plan=plan,
         caps=caps,
-        by_phase=rehearsed.by_phase,
-        fewest_tokens=rehearsed.fewest_tokens,
-        most_tokens=rehearsed.most_tokens,
+        by_phase={**({PROPOSE: written} if written.calls else {}), **rehearsed.by_phase},
+        fewest_tokens=rehearsed.fewest_tokens + written.amount.tokens,
+        most_tokens=rehearsed.most_tokens + written.amount.tokens,
         smallest_difference=smallest_detectable_difference(plan.proof_rows),
         judge_calls=judge_calls(task, plan),
     )

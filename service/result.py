@@ -19,6 +19,7 @@ from optimizers.importance import Importance
 from optimizers.optimization import Outcome
 from optimizers.placing import Placing
 from optimizers.proof import Proof
+from optimizers.rounds import Written
 
 TOY = (
     "The model is whet's bundled toy model `tiny`, trained for this one task: its scores show how whet works and say "
@@ -26,7 +27,7 @@ TOY = (
 )
 MOST_RUNNERS_UP = 4
 """So many are kept, for later optimizations to start from."""
-PHASES = ("headroom", "search", "finalists", "proof")
+PHASES = ("headroom", "search", "finalists", "report", "proof")
 
 
 def result_json(
@@ -66,6 +67,8 @@ def result_json(
         "front": front_json(outcome.front),
         "cheaper": as_good_in_words(outcome.front),
         "mattered": mattered_json(importance.importance_of(outcome.standings, seed), outcome.parts),
+        "written": [written_json(one) for one in outcome.written],
+        "refused": dict(outcome.refused),
         "spent": spent_json(budget, seconds, server_cached_share),
         "trials": outcome.trials,
         "problems": problems,
@@ -92,6 +95,19 @@ def runners_up_json(outcome: Outcome) -> list[dict[str, Any]]:
         {"prompt": prompt_json(s.candidate.prompt, None), "score": s.mean, "n": s.scored}
         for s in others[:MOST_RUNNERS_UP]
     ]
+
+
+def written_json(one: Written) -> dict[str, Any]:
+    """An instruction that a round wrote: how, upon which hypothesis, and what the best prompt with it gained on the
+    leader it was to beat, by the estimates of the search over the `n` rows that its prompts ran (null if none did)."""
+    return {
+        "round": one.round,
+        "source": one.proposal.source,
+        "instruction": one.proposal.text,
+        "hypothesis": one.proposal.hypothesis,
+        "gain": one.gain,
+        "n": one.rows,
+    }
 
 
 def front_json(members: Sequence[Member]) -> list[dict[str, Any]]:

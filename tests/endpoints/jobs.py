@@ -32,6 +32,7 @@ from optimizers.problem import make_problem, plan_for
 from optimizers.progress import Event
 from optimizers.search import Problem
 from optimizers.study import Candidate
+from tests.endpoints.proposer import connect as connect_proposer
 from tests.endpoints.virtual_time import in_virtual_time
 
 LABELS = ("amber", "cobalt", "olive")
@@ -166,10 +167,11 @@ class MemoryLooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a job came to: its outcome, what it spent by phase, and the seconds it took."""
+    """What a job came to: its outcome, what it spent by phase and by role, and the seconds it took."""
 
     outcome: Outcome
     spent: dict[str, Charge]
+    by_role: dict[str, Charge]
     elapsed_s: float
 
     @property
@@ -181,13 +183,14 @@ class Result:
 class Job:
     """One optimization of `task`, and what outlives its process: ledger, journal and looks.
 
-    `plan` is made for `caps.calls` if it is not given. `mark` is the ledger's mark at the job's first start, `earlier`
+    `proposer` is the model that writes instructions, None if there is none. `plan` is made for `caps.calls` if it is not given. `mark` is the ledger's mark at the job's first start, `earlier`
     what it starts from.
     """
 
     task: Task
     caps: Caps
     plan: Plan | None = None
+    proposer: LanguageModel | None = None
     seed: int = 0
     price: Price | None = None
     concurrency: int = 16
@@ -251,6 +254,9 @@ class Job:
             mark=self.mark,
             journal=self.journal,
         )
+        writer = None
+        if self.proposer is not None:
+            writer = connect_proposer(self.proposer, evaluator.budget, self.ledger, mark=self.mark)
         try:
             outcome = await optimize(
                 replace(problem, known=known),
@@ -259,9 +265,16 @@ class Job:
                 tariff=Tariff(price=self.price),
                 journal=self.journal,
                 looks=self.looks,
+                writer=writer,
                 observer=self.events.append,
             )
         except asyncio.CancelledError:
             await model.withdraw()
             raise
-        return Result(outcome=outcome, spent=dict(evaluator.budget.by_phase), elapsed_s=evaluator.elapsed_s)
+        budget = evaluator.budget
+        return Result(
+            outcome=outcome,
+            spent=dict(budget.by_phase),
+            by_role=dict(budget.by_role),
+            elapsed_s=evaluator.elapsed_s,
+        )

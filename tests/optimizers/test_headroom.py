@@ -17,7 +17,6 @@ from tests.endpoints.jobs import (
     labelled_rows,
     make_task,
     numbered,
-    of_quality,
     right_on_first,
     truth,
     wrong,
@@ -149,16 +148,16 @@ def test_a_prompt_that_is_always_right_leaves_little_to_gain() -> None:
     model = Respondent(respond=perfect)
     headroom = ended(perfect, model=model)
     assert headroom.little_to_gain
-    assert "your prompt is right on all of the first 64 rows" in headroom.why
+    assert "your prompt is right on all of the first 72 rows" in headroom.why
     assert "--search-anyway" in headroom.why
-    assert headroom.baseline.n == 64
-    assert len(model.asked) == 8 * 3 + 56
+    assert headroom.baseline.n == 72
+    assert len(model.asked) == 8 * 3 + 64
 
 
 def test_prompts_that_change_nothing_leave_little_to_gain() -> None:
     headroom = ended(deaf)
     assert headroom.little_to_gain
-    assert "2 very different prompts get the same answers as yours on all of the first 64 rows" in headroom.why
+    assert "2 very different prompts get the same answers as yours on all of the first 72 rows" in headroom.why
 
 
 def test_a_few_wrong_rows_take_more_rows_to_be_sure() -> None:
@@ -169,11 +168,12 @@ def test_a_few_wrong_rows_take_more_rows_to_be_sure() -> None:
 
     headroom = ended(respond)
     assert headroom.little_to_gain
-    assert "right on all but 1 of the first 128 rows" in headroom.why
+    assert "right on all but 1 of the first 110 rows" in headroom.why
 
 
 def test_where_something_can_be_gained_the_look_ends_with_its_first_rows() -> None:
-    model = Respondent(respond=of_quality(LONG, lambda _: 0.5))
+    shares = {LONG_BASELINE.prompt.digest: 4, PROBES[0].prompt.digest: 0, PROBES[1].prompt.digest: 8}
+    model = Respondent(respond=right_on_first(LONG, ORDER, shares))
     headroom = ended(model.respond, model=model)
     assert not headroom.little_to_gain
     assert len(model.asked) == 24

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from benchmarks.datasets.records import Example
 from benchmarks.prompts.delimiters import FAMILIES
 from benchmarks.prompts.layout import PLACEMENTS, Signature
 from benchmarks.prompts.prompt import Prompt
+from optimizers.kernels import Likeness
+from optimizers.posterior import fit
 from optimizers.proposers.protocol import Proposal
 from optimizers.space import SearchSpace
-from optimizers.study import PRIOR_ROWS, Candidate, Study, shrunk
+from optimizers.study import AT_RANDOM, POSTERIOR, PRIOR_ROWS, TPE, Candidate, Study, shrunk
 
 SIGNATURE = Signature(inputs=("text",), output="label")
 TRAIN = [
@@ -53,26 +56,38 @@ def cohorts(
     found = [study.first_cohort(size)]
     for _ in range(number - 1):
         study.tell([(candidate, merit(candidate), rows(candidate)) for candidate in found[-1]])
+        learn(study, [candidate for cohort in found for candidate in cohort])
         found.append(study.next_cohort(size))
     return found
 
 
-def test_no_prompt_is_tried_twice_and_the_baseline_is_not_tried_again() -> None:
-    tried = [candidate for cohort in cohorts(Study(SPACE, BASELINE, seed=0), 4, 14) for candidate in cohort]
+def learn(study: Study, candidates: list[Candidate], rows: int = 60) -> None:
+    """Tells `study` what `candidates` did on common rows, right as often as they have merit."""
+    luck = np.random.default_rng(0).random((len(candidates), rows))
+    right = luck < np.array([merit(candidate) for candidate in candidates])[:, None]
+    likeness = Likeness([candidate.prompt for candidate in candidates])
+    study.learn(candidates, fit(right.astype(float), likeness.kernels()))
+
+
+@pytest.mark.parametrize("sampler", [POSTERIOR, TPE, AT_RANDOM])
+def test_no_prompt_is_tried_twice_and_the_baseline_is_not_tried_again(sampler: str) -> None:
+    study = Study(SPACE, BASELINE, seed=0, sampler=sampler)
+    tried = [candidate for cohort in cohorts(study, 4, 14) for candidate in cohort]
     digests = {candidate.prompt.digest for candidate in tried}
     assert len(digests) == len(tried) == 4 * 14
     assert BASELINE.digest not in digests
     assert [candidate.trial for candidate in tried] == list(range(1, 4 * 14 + 1))
 
 
-def test_the_same_seed_and_scores_suggest_the_same_candidates() -> None:
-    one, other, another = (cohorts(Study(SPACE, BASELINE, seed=seed), 3, 10) for seed in (7, 7, 8))
+@pytest.mark.parametrize("sampler", [POSTERIOR, TPE, AT_RANDOM])
+def test_the_same_seed_and_scores_suggest_the_same_candidates(sampler: str) -> None:
+    one, other, another = (cohorts(Study(SPACE, BASELINE, seed=seed, sampler=sampler), 3, 10) for seed in (7, 7, 8))
     assert one == other
     assert one != another
 
 
 def test_scores_may_be_told_in_any_order() -> None:
-    one, other = Study(SPACE, BASELINE, seed=0), Study(SPACE, BASELINE, seed=0)
+    one, other = (Study(SPACE, BASELINE, seed=0, sampler=TPE) for _ in range(2))
     standings = [(candidate, merit(candidate), 50) for candidate in one.first_cohort(16)]
     other.first_cohort(16)
     one.tell(standings)
@@ -94,13 +109,14 @@ def test_a_small_space_is_taken_as_a_whole_and_then_exhausted() -> None:
     assert study.next_cohort(5) == []
 
 
-def test_later_cohorts_turn_to_the_better_choices() -> None:
+@pytest.mark.parametrize("sampler", [POSTERIOR, TPE])
+def test_later_cohorts_turn_to_the_better_choices(sampler: str) -> None:
     def mean_merit(cohort: list[Candidate]) -> float:
         return sum(map(merit, cohort)) / len(cohort)
 
     firsts, lasts = [], []
     for seed in range(4):
-        found = cohorts(Study(SPACE, BASELINE, seed=seed), 4, 16)
+        found = cohorts(Study(SPACE, BASELINE, seed=seed, sampler=sampler), 4, 16)
         firsts.append(mean_merit(found[0]))
         lasts.append(mean_merit(found[-1]))
     assert sum(lasts) / 4 > sum(firsts) / 4 + 0.15
@@ -113,7 +129,7 @@ def test_a_mean_counts_the_more_the_more_rows_it_has(rows: int, expected: float)
 
 
 def test_a_lucky_start_on_few_rows_does_not_outweigh_a_good_mean_on_many() -> None:
-    study = Study(SPACE, BASELINE, seed=0)
+    study = Study(SPACE, BASELINE, seed=0, sampler=TPE)
     cohort = study.first_cohort(20)
     lucky, solid = ({c.trial for c in cohort if c.choices and c.choices["delimiters"] == family} for family in (0, 1))
     study.tell(

@@ -93,7 +93,7 @@ def whole_jobs(runs: int) -> Iterator[str]:
     yield "Whole optimizations of equally good prompts, 400 calls, 100 test rows"
     yield _cells("", ["jobs", "promoted", "compared", "reported difference", "calls"])
     for sequential in (False, True):
-        found = jobs.run(runs=max(2, runs // 5), calls=400, sequential=sequential)
+        found = jobs.run(runs=runs // 2, calls=400, sequential=sequential)
         yield _cells(
             "sequential proof" if sequential else "fixed proof",
             [

@@ -50,19 +50,19 @@ def test_intervals_of_0_and_1_scores_cover(rows: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [20, 50, 100, 400])
+@pytest.mark.parametrize("rows", [20, 100, 400])
 def test_intervals_of_graded_scores_cover(rows: int) -> None:
-    for world in graded_worlds((0.0, 0.95)):
-        found = of_paired_t(world, rows, runs=400, seed=6)
-        assert found.covered >= LEAST - 0.025, world  # three standard errors of 400 runs
+    for world in graded_worlds((0.95,)):
+        found = of_paired_t(world, rows, runs=200, seed=6)
+        assert found.covered >= LEAST - 0.03, world  # about two standard errors of 200 runs
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [20, 50, 100])
+@pytest.mark.parametrize("rows", [20, 50])
 def test_intervals_of_macro_f1_cover(rows: int) -> None:
     for world in class_worlds():
-        found = of_macro_f1(world, rows, runs=150, seed=7, resamples=60)
-        assert found.covered >= LEAST - 0.05, world
+        found = of_macro_f1(world, rows, runs=120, seed=7, resamples=60)
+        assert found.covered >= LEAST - 0.04, world
 
 
 @pytest.mark.slow
@@ -82,4 +82,4 @@ def test_the_look_ends_jobs_with_nothing_to_gain_and_hardly_any_that_would_promo
 
 @pytest.mark.slow
 def test_whole_jobs_of_equally_good_prompts_promote_hardly_ever() -> None:
-    assert jobs.run(runs=40, calls=250, sequential=True).promoted <= 2
+    assert jobs.run(runs=30, calls=250, sequential=True).promoted <= 1
