@@ -107,6 +107,20 @@ class Board:
             fitted = self._fitted[fair] = (state, posterior)
         return fitted[1]
 
+    def clearly_ahead(self, candidates: Iterable[Candidate], other: Candidate) -> set[int]:
+        """The trials of those `candidates` that are expected to be better than `other` by more than the standard
+        deviation of that difference, by fair rows."""
+        posterior = self.posterior(fair=True)
+        places = {digest: place for place, digest in enumerate(self.candidates)}
+        theirs, clear = places[other.prompt.digest], set()
+        for candidate in candidates:
+            ours, covariance = places[candidate.prompt.digest], posterior.covariance
+            variance = covariance[ours, ours] + covariance[theirs, theirs] - 2 * covariance[ours, theirs]
+            ahead = posterior.ability[ours] - posterior.ability[theirs]
+            if ahead > 0 and round(float(ahead**2 - variance), DIGITS) > 0:
+                clear.add(candidate.trial)
+        return clear
+
     def telling(self, candidates: Sequence[Candidate]) -> Floats:
         """The chance that two candidates, both as able as `candidates` are on average, differ on each row. Of rows that
         nobody ran, nothing more is known than of rows as such."""

@@ -7,8 +7,7 @@ the test rows (`optimizers.decision`).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from benchmarks.budget import Caps
@@ -19,11 +18,14 @@ from benchmarks.models.prices import Price
 from benchmarks.models.tokens import TokenCounter, token_counter
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.schema import TaskSpec
-from optimizers.board import Standing
+from optimizers.board import DIGITS, Standing
 from optimizers.evaluator import Evaluator
 from optimizers.expense import Expense, expense_of
-from optimizers.paired import expenses, pairs
+from optimizers.paired import arm, expenses, pairs
 from optimizers.study import Candidate
+
+ROWS_TO_TELL = 10
+"""So many rows that show no difference are taken to mean something."""
 
 ROWS_COUNTED = 8
 """The tokens of a prompt that was not tried yet are counted with so many rows."""
@@ -140,38 +142,52 @@ def winner_of(
     rows: Sequence[Example],
     evaluator: Evaluator,
     objective: Objective,
+    *,
+    clear: Container[int] = (),
 ) -> Candidate:
     """Which of `best`, the finalists from the best on, is to be proved.
 
-    The best within the bounds, if more is to be expected of it than of the baseline, unless that did as well on the
-    very same rows. Else, where a cheaper prompt may lose points, the cheaper one within the bounds that loses least, if
-    it loses less than it may. Else the baseline.
+    The best within the bounds of which more is to be expected than of the baseline. Where both ran `ROWS_TO_TELL` rows
+    or more it must have gained on these, unless it is among `clear`, the trials of those that are better beyond a
+    doubt of one standard deviation. Else, where a cheaper prompt may lose points, the cheaper one within the bounds
+    that loses least, if it loses less than it may. Else the baseline. What a set function is worth on the common
+    rows decides where the metric is one.
     """
     within = [
-        (standing.candidate, standing.expected - baseline.expected)
+        (standing, *_gain(standing, baseline, rows, evaluator))
         for standing in best
         if objective.too_dear(standing.candidate.prompt, rows, evaluator) is None
     ]
-    for candidate, ahead in within:
-        if ahead > 0 and not _matched(candidate, baseline.candidate, rows, evaluator):
-            return candidate
+    if not evaluator.metric.mean_of_rows:
+        within.sort(key=lambda one: -one[1])
+    for standing, gained, common in within:
+        ahead = standing.expected > baseline.expected or not evaluator.metric.mean_of_rows
+        level = gained <= 0 and common >= ROWS_TO_TELL and standing.candidate.trial not in clear
+        if ahead and not level:
+            return standing.candidate
     if objective.non_inferiority is not None:
         spared = [
-            (candidate, ahead)
-            for candidate, ahead in within
-            if ahead > -objective.non_inferiority
-            and _cheaper(candidate, baseline.candidate, rows, evaluator, objective)
+            (standing.candidate, standing.expected - baseline.expected)
+            for standing, *_ in within
+            if standing.expected - baseline.expected > -objective.non_inferiority
+            and _cheaper(standing.candidate, baseline.candidate, rows, evaluator, objective)
         ]
         if spared:
             return max(spared, key=lambda pair: pair[1])[0]
     return baseline.candidate
 
 
-def _matched(candidate: Candidate, baseline: Candidate, rows: Sequence[Example], evaluator: Evaluator) -> bool:
-    """Whether the baseline ran on every row that `candidate` did, and got as much."""
-    found = pairs(candidate.prompt, baseline.prompt, rows, evaluator)
-    gained = math.fsum((ours.score or 0.0) - (theirs.score or 0.0) for _, ours, theirs in found)
-    return gained <= 0 and len(found) == len(pairs(candidate.prompt, candidate.prompt, rows, evaluator))
+def _gain(standing: Standing, baseline: Standing, rows: Sequence[Example], evaluator: Evaluator) -> tuple[float, int]:
+    """What the candidate's metric is above that of the baseline on the rows that both ran (0 without any), and how many
+    these are."""
+    found = pairs(standing.candidate.prompt, baseline.candidate.prompt, rows, evaluator)
+    if not found:
+        return 0.0, 0
+    examples = [row for row, _, _ in found]
+    ours, theirs = arm([one for _, one, _ in found]), arm([other for _, _, other in found])
+    aggregate = evaluator.metric.aggregate
+    gained = aggregate(ours.answers, ours.scores, examples) - aggregate(theirs.answers, theirs.scores, examples)
+    return round(gained, DIGITS), len(found)
 
 
 def _cheaper(

@@ -13,6 +13,8 @@ FEWEST_CALLS_PER_CANDIDATE = 4
 LARGEST_COHORT = 96
 FEWEST_SEARCH_CALLS = 16
 HEADROOM_ROWS = 8
+FEWEST_HEADROOM_ROWS = 2
+CALLS_PER_HEADROOM_ROW = 64
 PROBES = 3
 PROPOSER_CALLS_PER_COHORT = 8
 
@@ -67,13 +69,13 @@ def make_plan(
     """The plan for a cap of `calls`.
 
     A search space that is small enough is tried as a whole in one cohort; a larger one in several, so that the later
-    cohorts can learn from the earlier ones. Every instruction gets into the first cohort if there are calls for it.
-    Where the space `grows`, because instructions are written between cohorts, it is never tried as a whole; at most
-    `proposer_calls` are set aside for the model that writes them.
+    cohorts can learn from the earlier ones. Every instruction gets into the first cohort if there are calls for it,
+    those that a model writes before it too. Where the space `grows`, because instructions are written between cohorts,
+    it is never tried as a whole; at most `proposer_calls` are set aside for the model that writes them.
     Raises BudgetError, naming the smallest budget that would do, if the search would have next to nothing to spend.
     """
     proof_rows = min(test_rows, calls // 4)
-    headroom_rows = min(HEADROOM_ROWS, validation_rows)
+    headroom_rows = min(HEADROOM_ROWS, validation_rows, max(FEWEST_HEADROOM_ROWS, calls // CALLS_PER_HEADROOM_ROW))
     repeat_calls = (repeats - 1) * headroom_rows
     left = calls - 2 * proof_rows - repeat_calls
     if left < FEWEST_SEARCH_CALLS or proof_rows < 1:
@@ -88,12 +90,13 @@ def make_plan(
     search_calls = left if grows else min(left, (space_size + 1) * validation_rows)
     probes = max(0, min(PROBES, space_size, search_calls // (4 * headroom_rows) - 1))
     most = min(search_calls // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT)
-    if space_size < most and not (grows and number > 1):
-        cohorts: tuple[int, ...] = (space_size,)
+    opening = min(proposer_calls, PROPOSER_CALLS_PER_COHORT)
+    if space_size + opening < most and not (grows and number > 1):
+        cohorts: tuple[int, ...] = (space_size + opening,)
     else:
         share = search_calls // number
         usual = max(3, min(LARGEST_COHORT, share // CALLS_PER_CANDIDATE))
-        first = max(usual, min(instructions, share // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT))
+        first = max(usual, min(instructions + opening, share // FEWEST_CALLS_PER_CANDIDATE, LARGEST_COHORT))
         cohorts = (first, *[usual] * (number - 1))
     told = search_calls >= FEWEST_CALLS_TO_TELL and space_size > instructions
     return Plan(

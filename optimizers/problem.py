@@ -108,7 +108,8 @@ def make_problem(
         earlier=entrants(earlier, space, task.baseline, constraints),
         repertoire=make_repertoire(task, names, brief, constraints, seed),
         constraints=constraints,
-        headroom_stops=spec.headroom.stop,
+        # A cheaper prompt may be worth finding where the score cannot rise.
+        headroom_stops=spec.headroom.stop and spec.objective.within is None and spec.promote.non_inferiority is None,
         sequential=spec.proof.sequential,
         sampler=search.sampler,
     )

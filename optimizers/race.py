@@ -84,13 +84,11 @@ class Race:
     async def run(self, on_block: Callable[[Sequence[Standing]], None] = lambda _: None) -> list[Standing]:
         """Where the entrants stand in the end, the best first; nobody, where not even one block was run.
 
-        Rows that an entrant has run before are not run again. A block that the budget cannot pay for in full ends the
-        race, and so does the seconds cap: what was decided before stands.
+        Rows that an entrant has run before are not run again. The race ends when the caps do not pay for one more
+        row, and so it does at the seconds cap: what was decided before stands.
         """
         size, ended = min(len(self.entrants), max(FINALISTS, self._calls // 2)), []
-        while block := self._next_block(size):
-            if self._evaluator.out_of_time or not self._evaluator.affords(block):
-                break
+        while not self._evaluator.out_of_time and (block := self._next_block(size)):
             if self._chooses:
                 self._board.chose(self._running(block))
             await self._evaluator.block(block)
@@ -125,23 +123,32 @@ class Race:
         if not in_play.size:
             return []
         blocks = 1 + max(0, math.ceil(math.log2(size / FINALISTS)))
-        rows = _reach(missing[in_play], self._calls // blocks, self._calls)
-        cells = [(k, self._walk[i]) for k in in_play for i in np.flatnonzero(missing[k, :rows])]
-        return [Assignment(prompt=ranked[k].prompt, example=self._board.order[i]) for k, i in cells]
+        share = self._calls // blocks
+        while rows := _reach(missing[in_play], share, self._calls):
+            cells = [(k, self._walk[i]) for k in in_play for i in np.flatnonzero(missing[k, :rows])]
+            block = [Assignment(prompt=ranked[k].prompt, example=self._board.order[i]) for k, i in cells]
+            if self._evaluator.affords(block):
+                return block
+            if share == 0:
+                break
+            share = min(share, len(block)) // 2
+        return []
 
     def _stop(self) -> None:
+        if not self._evaluator.metric.mean_of_rows:
+            return  # Row scores do not say which set of answers is worth more.
         alive = self._alive
-        beaten = surely_beaten(self._board.scores(alive, fair=True), len(self.entrants))
+        beaten = surely_beaten(self._board.scores(alive, fair=True), len(self._board.candidates))
         self.stopped += [candidate for candidate, over in zip(alive, beaten, strict=True) if over]
 
 
-def surely_beaten(scores: npt.NDArray[np.float64], entrants: int) -> list[bool]:
+def surely_beaten(scores: npt.NDArray[np.float64], tried: int) -> list[bool]:
     """Who is worse than another beyond doubt, by row `scores` of shape (candidates, rows), NaN where there is none. The
-    best of K `entrants` is stopped only if one of K - 1 tests errs, each with probability `STOP_ERROR` / (K - 1) at
-    most, whenever one looks."""
+    best of all K candidates that were `tried` so far, from whom those of this race were picked, is stopped only if one
+    of K - 1 tests errs, each with probability `STOP_ERROR` / (K - 1) at most, whenever one looks."""
     if len(scores) < 2:
         return [False] * len(scores)
-    bar = math.log((entrants - 1) / STOP_ERROR)
+    bar = math.log((tried - 1) / STOP_ERROR)
     return [bool(np.max(np.delete(log_e_values(scores - row), place)) >= bar) for place, row in enumerate(scores)]
 
 

@@ -121,6 +121,8 @@ def _part(problem: Problem, plan: Plan, share: int) -> tuple[Problem, Plan]:
         proof_rows=max(1, plan.proof_rows // share),
         search_calls=plan.search_calls // share,
         repeat_calls=plan.repeat_calls // share,
+        report_calls=plan.report_calls // share,
+        proposer_calls=plan.proposer_calls // share,
         headroom_rows=min(plan.headroom_rows, len(part.validation)),
     )
 

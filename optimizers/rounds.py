@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.models.deadline import grace_of
 from benchmarks.prompts.prompt import Prompt
 from optimizers.board import Standing
 from optimizers.evaluator import Evaluator
@@ -72,7 +71,7 @@ class Rounds:
         self.calls = 0
         self._repertoire = repertoire
         self._evaluator = evaluator
-        self._author = Author(writer, journal) if writer else None
+        self._author = Author(writer, journal, evaluator) if writer else None
         self._observer = observer
         self._number = 0
         self._leader: str | None = None
@@ -91,7 +90,8 @@ class Rounds:
         """At most `count` new instructions, in a fixed order; `known` are those of the search space.
 
         Without standings these are the first of the job. A budget without room, a deadline and a proposer model that
-        answers badly make them fewer. Raises EndpointError if the proposer's endpoint cannot be used.
+        answers badly make them fewer. Raises EndpointError if the proposer's endpoint cannot be used, and
+        BudgetError if that has cost too much already.
         """
         self._number += 1
         self._calls_by_operator.clear()
@@ -191,8 +191,8 @@ class Rounds:
         self, commissions: Sequence[Commission], known: Sequence[Proposal], author: Author
     ) -> list[Proposal]:
         """What the model wrote, without what is refused."""
-        orders = author.affordable(commissions)
-        drafts = await author.write(orders, f"round {self._number}", self._seconds_left()) if orders else []
+        drafts = await author.write(commissions, f"round {self._number}")
+        orders = commissions[: len(drafts)]
         self.calls += len(orders)
         self._calls_by_operator.update(order.operator for order in orders)
         proposals: list[Proposal] = []
@@ -224,13 +224,6 @@ class Rounds:
 
     def _say(self, message: str) -> None:
         self._observer(Notice(message=message))
-
-    def _seconds_left(self) -> float | None:
-        """What the seconds cap leaves until nothing may leave any more; None without one."""
-        cap_s = self._evaluator.budget.caps.seconds
-        if cap_s is None:
-            return None
-        return max(0.0, cap_s - grace_of(cap_s) - self._evaluator.reserve_s - self._evaluator.elapsed_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

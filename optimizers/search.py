@@ -28,6 +28,7 @@ from optimizers.earlier import choices_of
 from optimizers.evaluator import Evaluator
 from optimizers.headroom import Headroom, look
 from optimizers.objective import Objective, finalists, winner_of
+from optimizers.paired import block_of, reach
 from optimizers.placing import Placing, place
 from optimizers.plan import Plan
 from optimizers.progress import Leading, Notice, Observer, PhaseStarted
@@ -39,6 +40,12 @@ from optimizers.space import SearchSpace
 from optimizers.study import POSTERIOR, Candidate, Study
 
 STYLE_WORDS = {"inline": "inline", "turns": "as chat turns"}
+
+ROWS_RECALLED = 20
+"""On so many rows the baseline is compared with the best candidate before it is given up, if it was left behind."""
+
+RECALL_SHARE = 0.05
+"""The share of the search calls that a lone race leaves for that."""
 
 FINAL_SHARE = 0.2
 """The share of the search calls that is set aside for the finalists of several rounds."""
@@ -109,6 +116,7 @@ class Search:
         entered = (self.study.enter(prompt, choices_of(prompt, problem.space)) for prompt in problem.earlier)
         self.earlier = [candidate for candidate in entered if candidate is not None]
         self.newcomers = [*self.earlier, *self.study.first_cohort(max(1, plan.cohorts[0] - len(self.earlier)))]
+        self.stopped: set[int] = set()
         self.placing: Placing | None = None
 
     # What it costs
@@ -183,7 +191,7 @@ class Search:
         self.enter("search", self._calls_left(), later=self.plan.report_calls + self.plan.proof_calls)
         if self.rounds is not None and self.rounds.opens:
             written = await self._write([])
-            kept = max(self.plan.probes, len(self.earlier), len(self.newcomers) - len(written))
+            kept = max(self.plan.probes, len(self.earlier), self.plan.cohorts[0] - len(written))
             self.newcomers[kept:] = written
         survivors = [self.baseline]
         for number, size in enumerate(self.plan.cohorts):
@@ -201,15 +209,34 @@ class Search:
         be proved. Rows that were chosen say nothing here."""
         objective = self.problem.objective
         best = finalists(survivors, self.baseline, self.order, self.evaluator, objective, count=2 * FINALISTS)
-        missing = int((~self.board.ran(best)).sum()) if best else 0
+        by_rows = self.evaluator.metric.mean_of_rows
+        missing = int((~self.board.ran([*best, *([] if by_rows else [self.baseline])])).sum())
         self.enter("finalists", min(missing, self._calls_left()), later=self.plan.report_calls + self.plan.proof_calls)
+        await self._recall_baseline(best)
         if best and not self.evaluator.out_of_time:
             await Race(best, board=self.board, evaluator=self.evaluator, calls=self._calls_left()).run(self._report)
-        baseline, *_ = self.board.ranked([self.baseline], fair=True)
         ranked = self.board.ranked(best, fair=True)
+        if ranked and not by_rows and not self.evaluator.out_of_time:
+            # A set function can only be compared on the same set.
+            prompts = [self.baseline.prompt, *(standing.candidate.prompt for standing in ranked[:FINALISTS])]
+            far = reach(prompts, self.order, self.evaluator, self._calls_left())
+            await self.evaluator.block(block_of(prompts, self.order[:far]))
+            ranked = self.board.ranked(best, fair=True)
+        baseline, *_ = self.board.ranked([self.baseline], fair=True)
         enough = max((standing.scored for standing in ranked), default=0) / 2
         seen = [standing for standing in ranked if standing.scored >= enough]
-        return winner_of(seen, baseline, self.order, self.evaluator, objective)
+        clear = self.board.clearly_ahead([standing.candidate for standing in seen], self.baseline)
+        rows = [self.order[place] for place in self._fair_places([s.candidate for s in seen])]
+        return winner_of(seen, baseline, rows, self.evaluator, objective, clear=clear)
+
+    async def _recall_baseline(self, best: Sequence[Candidate]) -> None:
+        """Runs the baseline on some more rows that the best candidate has run, if nothing is clear between the two."""
+        first = next((candidate for candidate in best if candidate is not self.baseline), None)
+        if first is None or self.evaluator.out_of_time or self.board.clearly_ahead([first], self.baseline):
+            return
+        rows = [self.order[place] for place in self._fair_places([first]) if self.board.ran([first])[0, place]]
+        far = reach([self.baseline.prompt], rows[:ROWS_RECALLED], self.evaluator, self._calls_left())
+        await self.evaluator.block(block_of([self.baseline.prompt], rows[:far]))
 
     async def look_around(self, winner: Candidate) -> tuple[Ablation, ...]:
         """What the winner's parts brought, and whether a cheaper prompt does as well, with the calls set aside for
@@ -239,9 +266,10 @@ class Search:
         """The survivors of one race, the best first: with all calls left if it is a lone one, else with its share of
         them once the finalists' calls are set aside. The last `newcomers` of the entrants are new."""
         calls, every = self._calls_left(), len(self.order)
-        if len(self.plan.cohorts) > 1:
+        aside = int(self.plan.search_calls * RECALL_SHARE)
+        if len(self.plan.cohorts) > 1 or not self.evaluator.metric.mean_of_rows:
             aside = min(FINALISTS * every, int(self.plan.search_calls * FINAL_SHARE))
-            calls = max(0, calls - aside) // (len(self.plan.cohorts) - number)
+        calls = max(0, calls - min(aside, calls // 2)) // (len(self.plan.cohorts) - number)
 
         def on_block(standings: Sequence[Standing]) -> None:
             if number == 0 and self.placing is None:
@@ -261,8 +289,9 @@ class Search:
         )
         await race.run(on_block)
         self.study.tell([(s.candidate, s.mean, s.scored) for s in self.standings() if s.scored])
-        out = {candidate.trial for candidate in race.stopped}
-        return [s.candidate for s in self.board.ranked(self.board.candidates.values()) if s.candidate.trial not in out]
+        self.stopped |= {candidate.trial for candidate in race.stopped}
+        ranked = self.board.ranked(self.board.candidates.values())
+        return [s.candidate for s in ranked if s.candidate.trial not in self.stopped]
 
     async def _cohort(self, size: int, survivors: Sequence[Candidate]) -> list[Candidate]:
         """The newcomers of a later round: first those with an instruction just written, then what the sampler
@@ -276,6 +305,7 @@ class Search:
         """Candidates with the instructions that the round's proposers write, else like the best so far."""
         if self.rounds is None:
             return []
+        self.hold_for_proof([candidate.prompt for candidate in survivors])
         space = self.study.space
         phase = self.budget.phase
         proposals: Sequence[Proposal] = await self.rounds.propose(
@@ -318,9 +348,13 @@ class Search:
         """Rows on which `winner` can be compared, and the other candidates that it can be compared with there: all
         that ran no chosen rows, or else the third of the rows that is never chosen, and everybody."""
         others = [candidate for candidate in self.board.candidates.values() if candidate is not winner]
-        if self.board.fair(winner):
-            return list(self.order), [candidate for candidate in others if self.board.fair(candidate)]
-        return [self.order[place] for place in np.flatnonzero(self.board.drawn)], others
+        rows = [self.order[place] for place in self._fair_places([winner])]
+        return rows, [candidate for candidate in others if len(rows) < len(self.order) or self.board.fair(candidate)]
+
+    def _fair_places(self, candidates: Sequence[Candidate]) -> Sequence[int]:
+        """The places of rows on which all of `candidates` may be compared with the baseline."""
+        every = all(self.board.fair(candidate) for candidate in (*candidates, self.baseline))
+        return range(len(self.order)) if every else [int(place) for place in np.flatnonzero(self.board.drawn)]
 
     def _report(self, standings: Sequence[Standing]) -> None:
         leader = standings[0]

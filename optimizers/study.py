@@ -25,6 +25,9 @@ PRIOR_ROWS = 10
 ASKS_PER_CANDIDATE = 8
 """How often the sampler is asked again when it repeats itself, before the study is taken to be exhausted."""
 
+MOST_LOOKED_AT = 50
+"""How many points are looked at for each candidate of the first cohort, before the rest is taken to be ruled out."""
+
 POSTERIOR, TPE, AT_RANDOM = "posterior", "tpe", "random"
 """The samplers of later cohorts: our own, Optuna's TPE, and Optuna's that learns nothing."""
 
@@ -101,15 +104,15 @@ class Study:
         if self.space.size <= count:
             points = list(self.space.points())
             self._rng.shuffle(points)
-        else:
-            points = self.space.covering(count * 2, self._rng)
-        cohort = []
-        for point in points:
-            candidate = self.at(point)
-            if candidate is not None:
-                cohort.append(candidate)
-            if len(cohort) == count:
-                break
+            return [candidate for point in points if (candidate := self.at(point)) is not None]
+        cohort: list[Candidate] = []
+        for _ in range(MOST_LOOKED_AT // 2):
+            for point in self.space.covering(count * 2, self._rng):
+                candidate = self.at(point)
+                if candidate is not None:
+                    cohort.append(candidate)
+                if len(cohort) == count:
+                    return cohort
         return cohort
 
     def next_cohort(self, count: int) -> list[Candidate]:

@@ -62,7 +62,6 @@ def _skewed(t: float, skew: float) -> float:
 
 def _straight(t: float, skew: float) -> float:
     """The quantile whose limit is `t` standard errors away: the inverse, 0 if there is none above."""
-    if skew <= 0:
-        return t
-    root = math.sqrt(max(0.0, 1 + 4 * skew / 3 * (t - skew / 6)))
-    return max(0.0, (root - 1) / (2 * skew / 3))
+    skew = max(0.0, skew)
+    beyond = max(0.0, t - skew / 6)
+    return 2 * beyond / (1 + math.sqrt(1 + 4 * skew / 3 * beyond))

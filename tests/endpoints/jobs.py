@@ -183,7 +183,8 @@ class Result:
 class Job:
     """One optimization of `task`, and what outlives its process: ledger, journal and looks.
 
-    `proposer` is the model that writes instructions, None if there is none. `plan` is made for `caps.calls` if it is not given. `mark` is the ledger's mark at the job's first start, `earlier`
+    `proposer` is the model that writes instructions, None if there is none.
+    `plan` is made for `caps.calls` if it is not given. `mark` is the ledger's mark at the job's first start, `earlier`
     what it starts from.
     """
 

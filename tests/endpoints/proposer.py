@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.budget import PROPOSER, Budget
 from benchmarks.ledger.protocol import Ledger, Occasion
 from benchmarks.models.connect import wrapped
-from benchmarks.models.prices import Tariff
+from benchmarks.models.prices import Price, Tariff
 from benchmarks.models.protocol import Failure, FailureKind, LanguageModel, Request
 from benchmarks.models.retrying import Patience
 from optimizers.proposers.author import Writer
@@ -136,9 +136,11 @@ class ProposerModel:
         return "\n".join([before, *facts[: self.facts_at_once]])
 
 
-def connect(inner: LanguageModel, budget: Budget, ledger: Ledger, *, mark: int = 0) -> Writer:
+def connect(
+    inner: LanguageModel, budget: Budget, ledger: Ledger, *, mark: int = 0, price: Price | None = None
+) -> Writer:
     """The proposer model `inner` behind all wrappers, on a job's budget; to be called in a running event loop."""
-    tariff = Tariff(price=None)
+    tariff = Tariff(price=price)
     model = wrapped(
         inner,
         max_concurrency=8,

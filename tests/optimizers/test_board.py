@@ -133,19 +133,45 @@ def test_nobody_is_an_empty_ranking() -> None:
 
 
 def test_chosen_rows_say_who_is_better_and_nothing_about_how_good() -> None:
-    # On the rows that were chosen the first candidate is always right; on the others it is as good as the second.
-    shares = {0: range(0, 40, 2), 1: [*range(0, 30, 2), *range(30, 40)], 2: range(0, 40, 2), 3: []}
-    board, _ = board_of(right_on(shares), {0: range(40), 1: range(40), 2: range(40)})
-    board.chosen |= set(range(30, 40))
-    fair = board.scores([FIRST], fair=True)
-    assert np.isnan(fair[0, 30:]).all()
-    assert not np.isnan(fair[0, :30]).any()
-    assert not np.isnan(board.scores([FIRST])[0]).any()
+    # On the rows that were chosen for it the first candidate is always right, on the others as often as the second.
+    drawn = [place for place in range(40) if place % 3 == 0]
+    chosen = [place for place in range(40) if place % 3][:20]
+    half = range(0, 40, 2)
+    shares = {0: half, 1: [*chosen, *half], 2: half, 3: []}
+    board, _ = board_of(right_on(shares), {0: range(40), 1: [*drawn, *chosen], 2: range(40)})
+    board.chose([FIRST])
+    assert not board.fair(FIRST)
+    assert board.fair(SECOND)
+    kept = np.flatnonzero(~np.isnan(board.scores([FIRST], fair=True)[0]))
+    assert kept.tolist() == drawn == np.flatnonzero(board.drawn).tolist()
+    assert np.isnan(board.scores([FIRST])[0]).sum() == 40 - len(drawn) - len(chosen)
+    assert not np.isnan(board.scores([SECOND], fair=True)).any()
     first, *_ = board.ranked([FIRST, SECOND, BASELINE])
     assert first.candidate is FIRST
     fairly = {standing.candidate.trial: standing.expected for standing in board.ranked(EVERYBODY, fair=True)}
-    assert fairly[1] == pytest.approx(fairly[2], abs=0.01)
-    assert first.expected > fairly[1] + 0.03
+    assert fairly[1] == pytest.approx(fairly[2], abs=0.03)
+    assert first.expected > fairly[1] + 0.05
+
+
+def test_who_ran_all_rows_there_are_was_judged_fairly() -> None:
+    board, _ = board_of(right_on({0: range(20), 1: range(30), 2: [], 3: []}), {0: range(40), 1: range(40)})
+    before = board.ranked([BASELINE, FIRST], fair=True)
+    board.chose([FIRST])
+    assert board.fair(FIRST)
+    assert board.ranked([BASELINE, FIRST], fair=True) == before
+
+
+def test_rows_tell_more_the_less_sure_it_is_who_is_right() -> None:
+    # Everybody is right on the first rows, nobody on the last ones, and half of them on those between.
+    easy, hard = range(10), range(30, 40)
+    shares = {0: range(20), 1: [*easy, *range(20, 30)], 2: range(20), 3: [*easy, *range(20, 30)]}
+    board, _ = board_of(right_on(shares), {n: [*range(25), *hard] for n in range(4)})
+    telling = board.telling([BASELINE, FIRST])
+    assert telling.shape == (40,)
+    assert ((telling >= 0) & (telling <= 0.5 + 1e-9)).all()
+    between, unseen = telling[10:25].min(), telling[25:30]
+    assert between > max(telling[list(easy)].max(), telling[list(hard)].max())
+    assert np.ptp(unseen) == pytest.approx(0.0)
 
 
 def test_the_board_follows_the_rollouts() -> None:

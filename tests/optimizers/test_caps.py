@@ -72,6 +72,6 @@ def test_no_job_takes_more_tokens_or_dollars_than_its_caps(calls: int, tokens: i
 
 def test_a_token_cap_that_pays_for_no_comparison_stops_the_job_before_any_call() -> None:
     model = Respondent(respond=mixed_quality(TASK))
-    with pytest.raises(BudgetError, match=r"does not pay for comparing two prompts on 8 rows\. Nothing was spent"):
+    with pytest.raises(BudgetError, match=r"does not pay for comparing two prompts on 6 rows\. Nothing was spent"):
         job(caps=Caps(calls=400, tokens=2_000)).run(model)
     assert model.asked == []

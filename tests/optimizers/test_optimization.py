@@ -232,7 +232,7 @@ def test_where_there_is_nothing_to_gain_the_job_ends_before_the_search_and_says_
     ("reply", "said"),
     [
         ("I would rather not say.", "None of the first replies to your prompt is usable: “I would rather not say.”"),
-        ("", "right on all of the first 8 rows"),
+        ("", "is right on all of the first "),
     ],
 )
 def test_what_the_look_at_the_headroom_shows_is_said(reply: str, said: str) -> None:

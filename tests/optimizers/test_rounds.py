@@ -57,7 +57,7 @@ def plan_of(rounds: int) -> Plan:
         repeat_calls=0,
         headroom_rows=8,
         probes=1,
-        cohorts=(8,) * (rounds + 1),
+        cohorts=(12, *[8] * rounds),
         proposer_calls=PER_ROUND * (rounds + 1),
     )
 
@@ -229,7 +229,7 @@ def test_without_a_model_blocks_are_exchanged() -> None:
 def test_messages_of_the_users_own_are_a_leader_like_others() -> None:
     messages = [{"role": "system", "content": "Give the label."}, {"role": "user", "content": "{{text}}"}]
     search = Search(
-        task=sorting(prompt={"messages": messages}, candidates=None, search={"proposers": ["grounded", "fresh"]})
+        task=sorting(prompt={"messages": messages}, candidates=None, search={"proposers": ["reflective", "recombine"]})
     )
     written = search.run()
     assert best(written) > 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -85,8 +86,10 @@ def run(
     job: Job | None = None,
     model: Respondent | None = None,
     before: Mapping[int, Sequence[int]] | None = None,
+    rivals: int = 0,
 ) -> Raced:
-    """A race of `candidates` of which some ran rows `before`, by their places among the candidates."""
+    """A race of `candidates` of which some ran rows `before`, by their places among the candidates; the first `rivals`
+    are those whose match is looked for."""
     asked = model or Respondent(respond=respond)
     trials = {candidate.prompt.digest: candidate.trial for candidate in candidates}
 
@@ -96,7 +99,8 @@ def run(
         for number, places in (before or {}).items():
             prompt = candidates[number].prompt
             await evaluator.block([Assignment(prompt=prompt, example=ORDER[place]) for place in places])
-        race = Race(candidates, board=board, evaluator=evaluator, calls=calls, start=start)
+        board.enter(candidates)
+        race = Race(candidates, board=board, evaluator=evaluator, calls=calls, start=start, rivals=candidates[:rivals])
         seen = len(evaluator.rollouts)
 
         def on_block(standings: Sequence[Standing]) -> None:
@@ -169,23 +173,26 @@ class Dying(MemoryJournal):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(2, 10), st.integers(10, 300), starts, st.data())
-def test_a_rebuilt_race_equals_the_live_one(size: int, calls: int, start: int, data: st.DataObject) -> None:
+@given(st.integers(2, 10), st.integers(10, 300), starts, st.integers(0, 2), st.data())
+def test_a_rebuilt_race_equals_the_live_one(
+    size: int, calls: int, start: int, rivals: int, data: st.DataObject
+) -> None:
     candidates, respond = entrants(size), qualities(size)
+    given: dict[str, Any] = {"start": start, "rivals": rivals, "before": dict.fromkeys(range(rivals), range(20))}
     whole = Job(task=TASK, caps=Caps(calls=10_000))
-    live = run(candidates, respond, calls, start=start, job=whole)
+    live = run(candidates, respond, calls, job=whole, **given)
     facts = len(whole.journal.facts)
     dies_at = data.draw(st.integers(1, facts)) if facts else 0
     broken = Job(task=TASK, caps=Caps(calls=10_000), journal=Dying(dies_at=dies_at))
     first, second, third = (Respondent(respond=respond) for _ in range(3))
     if facts:
         with pytest.raises(Killed):
-            run(candidates, respond, calls, start=start, job=broken, model=first)
-    rebuilt = run(candidates, respond, calls, start=start, job=broken, model=second)
+            run(candidates, respond, calls, job=broken, model=first, **given)
+    rebuilt = run(candidates, respond, calls, job=broken, model=second, **given)
     assert rebuilt.course == live.course
     assert not set(first.answered) & set(second.asked)
     assert len(first.answered) + len(second.answered) == len(live.evaluator.rollouts)
-    again = run(candidates, respond, calls, start=start, job=broken, model=third)
+    again = run(candidates, respond, calls, job=broken, model=third, **given)
     assert again.course == live.course
     assert third.asked == []
 
@@ -208,13 +215,16 @@ def test_a_race_makes_no_more_calls_than_it_is_given(size: int, calls: int, star
 
 @settings(max_examples=20, deadline=None)
 @given(sizes, calls_given, st.integers(0, 300))
-def test_a_block_that_is_not_paid_for_in_full_is_not_begun(size: int, calls: int, cap: int) -> None:
+def test_a_race_ends_where_the_caps_do_not_pay_for_one_more_row(size: int, calls: int, cap: int) -> None:
     candidates, model = entrants(size), Respondent(respond=qualities(0))
     raced = run(candidates, model.respond, calls, job=Job(task=TASK, caps=Caps(calls=cap)), model=model)
-    free = run(candidates, model.respond, calls)
-    assert len(model.asked) <= cap
-    assert raced.blocks == free.blocks[: len(raced.blocks)]
-    assert raced.ranked == free.ranked[: len(raced.ranked)]
+    assert len(model.asked) == len(raced.evaluator.rollouts) <= min(cap, calls)
+    left = cap - len(model.asked)
+    one_row = max(FINALISTS, -(-min(size, max(FINALISTS, calls // 2)) // 2 ** len(raced.blocks)))
+    if len(model.asked) < calls - size and any(standing.rows < ROWS for standing in raced.standings[:FINALISTS]):
+        assert left < 2 * one_row
+    if cap >= calls:
+        assert raced.course == run(candidates, model.respond, calls).course
 
 
 @settings(max_examples=20, deadline=None)
@@ -243,6 +253,34 @@ def test_all_in_play_walk_the_same_rows_from_the_start_on(size: int, calls: int,
         for trial, places in block.items():
             ran.setdefault(trial, set()).update(places)
             assert ran[trial] == set(walk[: far + 1])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(3, 8), st.integers(20, 300), starts, st.integers(0, 99))
+def test_of_the_rows_that_newcomers_run_against_rivals_a_third_is_drawn(
+    size: int, calls: int, start: int, seed: int
+) -> None:
+    before = dict.fromkeys(range(2), range(30))
+    raced = run(entrants(size), qualities(seed), calls, start=start, before=before, rivals=2)
+    drawn = [(start + step) % ROWS for step in range(ROWS) if (start + step) % ROWS % 3 == 0]
+    walks = sorted((raced.rows(trial) for trial in range(2, size)), key=len)
+    for shorter, longer in itertools.pairwise(walks):
+        assert shorter <= longer
+    for walk in walks:
+        third = walk & set(drawn)
+        assert third == set(drawn[: len(third)])
+        assert abs(len(third) - len(walk) / 3) <= 1
+
+
+def test_newcomers_run_the_rows_on_which_they_and_their_rivals_may_differ() -> None:
+    candidates = entrants(6)
+    even, odd = (lambda place: place < 30 or place % 4 < 2), (lambda place: place < 30 or place % 4 > 1)
+    shares: dict[int, Callable[[int], bool]] = {n: even if n % 2 else odd for n in range(6)}
+    before = dict.fromkeys(range(4), range(ROWS))
+    raced = run(candidates, right_on(shares, candidates), calls=44, before=before, rivals=2)
+    chosen = [place for place in raced.rows(5) if place % 3]
+    assert len(chosen) >= 4
+    assert all(place >= 30 for place in chosen)
 
 
 @settings(max_examples=30, deadline=None)

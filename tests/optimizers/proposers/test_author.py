@@ -2,42 +2,64 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from benchmarks.budget import Budget, Caps, Charge
-from benchmarks.errors import EndpointError
+from benchmarks.budget import PROPOSER, Caps, Charge
+from benchmarks.errors import BudgetError, EndpointDown, EndpointError
+from benchmarks.evaluation.run import Assignment
 from benchmarks.ledger.memory import MemoryLedger
-from benchmarks.models.protocol import Completion, Failure, FailureKind, ModelIdentity, Request, Usage
+from benchmarks.models.prices import Price
+from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request, Usage
 from optimizers.journal import MemoryJournal
 from optimizers.proposers.author import PHASE, Author, Draft
 from optimizers.proposers.lints import Refusal
 from optimizers.proposers.operators import Commission
-from tests.endpoints.jobs import Killed, Respond, Respondent
+from tests.endpoints.jobs import Job, Killed, Respond, Respondent, labelled_rows, make_task
 from tests.endpoints.proposer import Mode, ProposerModel, connect
 from tests.endpoints.virtual_time import in_virtual_time
+
+TASK = make_task(labelled_rows(40), split={"train": 0, "validation": 20, "test": 20})
+ROWS = TASK.dataset.validation
 
 
 @dataclass(slots=True, kw_only=True)
 class Process:
-    """What outlives a process that asks an author: ledger and journal. Each run is a process of its own."""
+    """What outlives a process that asks an author: ledger and journal. Each run is a process of its own, with a task
+    model of unknown price that has answered `rows` rows before, and which leaves `reserve_s` to the proof. Of the last
+    run: `elapsed_s` is the time that the job has taken, `by_role` what was charged to whom."""
 
     caps: Caps = field(default_factory=lambda: Caps(calls=100))
+    price: Price | None = None
+    rows: int = 0
+    reserve_s: float = 0.0
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    elapsed_s: float = 0.0
+    by_role: dict[str, Charge] = field(default_factory=dict)
 
     def run(
-        self, model: Respondent, orders: Sequence[Commission], seconds_left: float | None = None
+        self, model: LanguageModel, *rounds: Sequence[Commission], after_s: float = 0.0
     ) -> tuple[list[Draft | Refusal], Charge, bool]:
-        """The drafts, what they were charged with, and whether the author is exhausted."""
+        """The drafts, what they were charged with, and whether the author is exhausted, if it is asked `after_s`
+        seconds after the job began."""
 
         async def main() -> tuple[list[Draft | Refusal], Charge, bool]:
-            budget = Budget(self.caps)
-            author = Author(connect(model, budget, self.ledger), self.journal)
-            drafts = await author.write(author.affordable(orders), "round 1", seconds_left)
+            job = Job(task=TASK, caps=self.caps, ledger=self.ledger, journal=self.journal)
+            _, evaluator = job.connect(Respondent(respond=lambda _: "amber"))
+            await evaluator.block([Assignment(prompt=TASK.baseline, example=e) for e in ROWS[: self.rows]])
+            evaluator.reserve_s = self.reserve_s
+            await asyncio.sleep(after_s)
+            budget = evaluator.budget
+            author = Author(connect(model, budget, self.ledger, price=self.price), self.journal, evaluator)
+            drafts = [
+                draft for n, orders in enumerate(rounds) for draft in await author.write(orders, f"round {n + 1}")
+            ]
+            self.elapsed_s, self.by_role = evaluator.elapsed_s, budget.by_role
             return drafts, budget.by_phase.get(PHASE, Charge()), author.exhausted
 
         return in_virtual_time(main())
@@ -147,22 +169,62 @@ def test_where_the_budget_has_no_room_after_all_the_search_goes_on_without() -> 
     assert process.run(good(), orders(3)) == first
 
 
+def silent(first_s: float = 1000.0) -> Respondent:
+    """Answers nobody but the first, after `first_s` seconds."""
+    return good(latency_s=lambda request: first_s if "manner 0" in request.messages[-1].content else 1000.0)
+
+
 def test_a_deadline_ends_the_round_and_what_it_has_cost_is_remembered() -> None:
     process = Process(caps=Caps(calls=100, seconds=60))
-    impatient = good(latency_s=lambda request: 1.0 if "manner 0" in request.messages[-1].content else 30.0)
-    first = process.run(impatient, orders(3), seconds_left=10.0)
+    first = process.run(silent(first_s=1.0), orders(3))
     assert first[0] == [Refusal.NO_REPLY] * 3
-    assert first[1].calls == 3
+    assert (first[1].calls, first[1].lost_calls) == (3, 2)
+    assert first[2]
     assert json.loads(json.dumps(process.journal.facts["round 1"]))["given_up"] == "out of time"
     second = good()
     assert process.run(second, orders(3)) == first
     assert second.asked == []
 
 
-def test_where_no_time_is_left_nothing_leaves() -> None:
-    model = good()
-    Process().run(model, orders(3), seconds_left=0.0)
-    assert model.asked == []
+@pytest.mark.parametrize("cap_s", [20.0, 60.0, 1000.0])
+def test_a_proposer_that_does_not_answer_leaves_most_of_the_time(cap_s: float) -> None:
+    process = Process(caps=Caps(calls=100, seconds=cap_s))
+    process.run(silent(), orders(3))
+    assert process.elapsed_s == pytest.approx(0.15 * cap_s + min(5.0, cap_s / 10))
+
+
+def test_what_the_search_has_left_is_counted_from_now_and_without_what_the_proof_needs() -> None:
+    process = Process(caps=Caps(calls=100, seconds=60), reserve_s=30.0)
+    process.run(silent(), orders(3), after_s=21.0)
+    assert process.elapsed_s == pytest.approx(60.0 - 30.0)
+
+    model, process = good(), Process(caps=Caps(calls=100, seconds=60), reserve_s=30.0)
+    drafts, charge, exhausted = process.run(model, orders(3), after_s=25.0)
+    assert (drafts, charge, exhausted, model.asked) == ([Refusal.NO_REPLY] * 3, Charge(), True, [])
+
+
+@pytest.mark.parametrize("latency_s", [2.0, 1000.0])
+def test_a_job_that_is_run_again_has_taken_the_time_already(latency_s: float) -> None:
+    process = Process(caps=Caps(calls=100, seconds=60))
+    first = process.run(good(latency_s=lambda _: latency_s), orders(3))
+    elapsed_s = process.elapsed_s
+    assert elapsed_s >= 2.0
+    assert process.run(good(), orders(3)) == first
+    assert process.elapsed_s == elapsed_s
+
+
+def test_what_a_round_has_cost_is_known_whatever_the_price_of_others() -> None:
+    process = Process(
+        caps=Caps(calls=100, seconds=60),
+        price=Price(prompt_usd_per_million=1.0, completion_usd_per_million=2.0),
+        rows=5,
+    )
+    process.run(silent(first_s=1.0), orders(3))
+    by_role = process.by_role
+    assert by_role["task"].cost_usd is None
+    assert by_role[PROPOSER].cost_usd
+    process.run(good(), orders(3))
+    assert process.by_role == by_role
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,11 +244,7 @@ class CutShort:
 
 
 def test_what_was_cut_off_is_not_used_however_whole_it_looks() -> None:
-    async def main() -> list[Draft | Refusal]:
-        author = Author(connect(CutShort(), Budget(Caps(calls=10)), MemoryLedger()), MemoryJournal())
-        return await author.write(orders(2), "round 1", None)
-
-    assert asyncio.run(main()) == [Refusal.TRUNCATED] * 2
+    assert Process().run(CutShort(), orders(2))[0] == [Refusal.TRUNCATED] * 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,12 +256,59 @@ class Unusable(CutShort):
 
 
 def test_an_endpoint_that_fails_at_once_is_an_error() -> None:
-    async def main() -> None:
-        author = Author(connect(Unusable(), Budget(Caps(calls=10)), MemoryLedger()), MemoryJournal())
-        await author.write(orders(3), "round 1", None)
-
+    process = Process()
     with pytest.raises(EndpointError, match="The key is wrong"):
-        asyncio.run(main())
+        process.run(Unusable(), orders(3))
+    assert process.journal.facts == {}
+
+
+def lossy() -> Respondent:
+    """Takes every request and gives no reply."""
+    return Respondent(respond=lambda _: Failure(kind=FailureKind.TIMEOUT, detail="no reply", maybe_billed=True))
+
+
+def test_what_failed_starts_have_cost_is_charged_to_the_job() -> None:
+    process, sent = Process(), 0
+    for _ in range(3):
+        first = lossy()
+        with pytest.raises(EndpointDown):
+            process.run(first, orders(8))
+        sent += len(first.asked)
+    model = good()
+    came = process.run(model, orders(8))
+    assert came[1].lost_calls == sent > 0
+    assert came[1].calls == sent + 8
+    again = good()
+    assert process.run(again, orders(8)) == came
+    assert again.asked == []
+
+
+def test_replies_that_came_before_a_failed_start_are_charged_once() -> None:
+    @dataclass(slots=True, kw_only=True)
+    class Revoked(Respondent):
+        async def complete(self, request: Request) -> Completion | Failure:
+            if "manner 2" in request.messages[-1].content:
+                await asyncio.sleep(1.0)
+                raise EndpointError("The key was revoked.")
+            return await Respondent.complete(self, request)
+
+    process, first, second = Process(), Revoked(respond=ProposerModel().respond), good()
+    with pytest.raises(EndpointError, match="revoked"):
+        process.run(first, orders(4))
+    charge = process.run(second, orders(4))[1]
+    assert Counter((len(first.asked), len(second.asked))) == Counter((3, 1))
+    assert (charge.calls, charge.lost_calls) == (4, 0)
+
+
+def test_failed_starts_that_have_cost_the_proof_end_the_job() -> None:
+    process = Process(caps=Caps(calls=20))
+    for _ in range(2):
+        with pytest.raises(EndpointDown):
+            process.run(lossy(), orders(8))
+    model = good()
+    with pytest.raises(BudgetError, match=r"lost 32 calls to a proposer model.*Raise the budget"):
+        process.run(model, orders(8))
+    assert model.asked == []
 
 
 def test_an_endpoint_that_fails_later_ends_the_writing_and_not_the_job() -> None:
@@ -214,21 +319,11 @@ def test_an_endpoint_that_fails_later_ends_the_writing_and_not_the_job() -> None
                 raise EndpointError("The key was revoked.")
             return await Respondent.complete(self, request)
 
-    ledger, journal = MemoryLedger(), MemoryJournal()
-
-    def run() -> tuple[list[Draft | Refusal], Charge, int]:
-        async def main() -> tuple[list[Draft | Refusal], Charge, int]:
-            model = Revoked(respond=ProposerModel().respond)
-            budget = Budget(Caps(calls=10))
-            author = Author(connect(model, budget, ledger), journal)
-            first = await author.write(orders(3), "round 1", None)
-            second = await author.write(orders(6)[3:], "round 2", None)
-            assert author.exhausted
-            return first + second, budget.spent, len(model.asked)
-
-        return in_virtual_time(main())
-
-    drafts, charge, asked = run()
+    process, first, second = Process(), Revoked(respond=ProposerModel().respond), good()
+    came = process.run(first, orders(3), orders(6)[3:])
+    drafts, charge, exhausted = came
     assert texts(drafts)[2:] == ["Sort it.\n(Said manner 2.)", *["NO_REPLY"] * 3]
-    assert asked == charge.calls == 4
-    assert run() == (drafts, charge, 0)
+    assert len(first.asked) == charge.calls == 4
+    assert exhausted
+    assert process.run(second, orders(3), orders(6)[3:]) == came
+    assert second.asked == []
