@@ -64,7 +64,7 @@ class Board:
         """Which rows each of `candidates` ran, answered or missing: shape (candidates, rows)."""
         self._update()
         nothing = np.zeros(len(self.order), dtype=bool)
-        return np.array([self._ran.get(c.prompt.digest, nothing) for c in candidates]).reshape(
+        return np.array([self._ran.get(c.prompt.digest, nothing) for c in candidates], dtype=bool).reshape(
             len(candidates), len(self.order)
         )
 
@@ -72,7 +72,7 @@ class Board:
         """The row scores of `candidates`, NaN where there is none: shape (candidates, rows)."""
         self._update()
         nothing = np.full(len(self.order), np.nan)
-        table = np.array([self._scores.get(c.prompt.digest, nothing) for c in candidates]).reshape(
+        table = np.array([self._scores.get(c.prompt.digest, nothing) for c in candidates], dtype=np.float64).reshape(
             len(candidates), len(self.order)
         )
         if fair:

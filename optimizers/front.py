@@ -9,6 +9,7 @@ time of a reply, which depends on how busy the endpoint was, counts only where i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,9 @@ LEAST_SHARE = 0.5
 """Of the rows that the winner ran, a prompt must have run this share to be compared with it."""
 
 SLOWER = 1.5
-"""A reply that takes longer by this factor is slower; below it, the load of the moment may be the reason."""
+FASTEST_S = 0.2
+"""Replies are told apart by their times only in steps of this factor, and all below so many seconds are alike: the rest
+is the load of the moment."""
 
 _DIGITS = 6
 """Tokens and dollars are rounded, so that what floats leave over makes no prompt cheaper."""
@@ -112,7 +115,7 @@ def dominates(one: Contender, other: Contender) -> bool:
     are alike in all of it the earlier trial."""
     ours, theirs = _exact(one), _exact(other)
     if ours == theirs:
-        return (one.expense.latency_s, one.candidate.trial) < (other.expense.latency_s, other.candidate.trial)
+        return (pace(one.expense), one.candidate.trial) < (pace(other.expense), other.candidate.trial)
     return all(own >= its for own, its in zip(ours, theirs, strict=True)) and not _slower(one.expense, other.expense)
 
 
@@ -179,8 +182,13 @@ def _exact(contender: Contender) -> tuple[float, ...]:
     return contender.gain, contender.n, -expense.prompt_tokens, -(expense.cost_usd_per_1000 or 0.0)
 
 
+def pace(expense: Expense) -> int:
+    """The step of its reply's time; the lower the faster."""
+    return round(math.log(max(expense.latency_s, FASTEST_S), SLOWER))
+
+
 def _slower(one: Expense, other: Expense) -> bool:
-    return one.latency_s > SLOWER * other.latency_s
+    return pace(one) > pace(other)
 
 
 def _less(own: Expense, winners: Expense) -> bool:

@@ -84,6 +84,11 @@ class Rounds:
         """Whether it has something to write before anything was tried."""
         return self._repertoire.with_model and bool(self._opening())
 
+    @property
+    def took_s(self) -> float:
+        """The seconds of the job's time that the proposer model took, which say nothing about those of rollouts."""
+        return self._author.took_s if self._author else 0.0
+
     async def propose(
         self, standings: Sequence[Standing], known: Sequence[Proposal], count: int = PER_ROUND
     ) -> list[Proposal]:

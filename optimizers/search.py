@@ -242,7 +242,8 @@ class Search:
         """What the winner's parts brought, and whether a cheaper prompt does as well, with the calls set aside for
         it."""
         calls = min(self.plan.report_calls, self._calls_left() + self.plan.report_calls)
-        self.enter("report", calls, later=self.plan.proof_calls)
+        if calls:
+            self.enter("report", calls, later=self.plan.proof_calls)
         (rows, others), before = self.fair_rows(winner), len(self.evaluator.rollouts)
         await look_for_cheaper(winner, others, rows, self.evaluator, self.problem.objective, calls=calls // 2)
         calls -= len(self.evaluator.rollouts) - before

@@ -55,10 +55,11 @@ class Draft:
 class Author:
     """Asks a writer for what was commissioned, within the time that `evaluator` keeps. `exhausted` says that there is
     no point in asking for more: the budget had no room for a call that was due, time was up, or the endpoint has
-    failed."""
+    failed. `took_s` are the seconds of the job's time that went by since the blocks before it was asked."""
 
     def __init__(self, writer: Writer, journal: Journal, evaluator: Evaluator) -> None:
         self.exhausted = False
+        self.took_s = 0.0
         self._writer = writer
         self._journal = journal
         self._evaluator = evaluator
@@ -102,7 +103,7 @@ class Author:
         settled = self._journal.recall(point)
         if settled is not None and "given_up" in settled:
             self._charge(Charge(**settled["charge"]))
-            self._evaluator._restore_time(settled)
+            self._restore_time(settled)
             self.exhausted = True
             return [Refusal.NO_REPLY] * len(orders)
         requests = [self._request(order, self._repeat(order)) for order in orders]
@@ -137,7 +138,7 @@ class Author:
         if settled is None:
             settled = {"missing": missing, "elapsed_s": self._evaluator._now()}
             self._journal.record(point, settled)
-        self._evaluator._restore_time(settled)
+        self._restore_time(settled)
         self._asked_before = True
         self.exhausted = self.exhausted or any(kind == FailureKind.UNAFFORDABLE for kind, _ in missing.values())
         return [drafts.get(place, Refusal.NO_REPLY) for place in range(len(orders))]
@@ -149,7 +150,7 @@ class Author:
         charge = asdict(self._spent - before)
         fact = {"given_up": why, "charge": charge, "elapsed_s": self._evaluator._now()}
         self._journal.record(point, fact)
-        self._evaluator._restore_time(fact)
+        self._restore_time(fact)
         self.exhausted = True
         return [Refusal.NO_REPLY] * len(orders)
 
@@ -191,6 +192,10 @@ class Author:
     def _charge(self, charge: Charge) -> None:
         if charge != Charge():
             self._writer.budget.charge(charge)
+
+    def _restore_time(self, fact: Mapping[str, Any]) -> None:
+        self.took_s += fact["elapsed_s"] - self._evaluator.elapsed_s
+        self._evaluator._restore_time(fact)
 
     def _seconds_left(self) -> float | None:
         """How long replies may be asked for from now on; None without a seconds cap."""

@@ -90,4 +90,5 @@ def interrupted(
 def untimed(result: dict[str, Any]) -> dict[str, Any]:
     """A result without what a clock says, or the endpoint's cache."""
     chance = dict.fromkeys(("seconds", "cached_tokens", "cached_share"))
-    return {**result, "spent": {**result["spent"], **chance}}
+    front = [{**member, "latency_s": None} for member in result["front"]]
+    return {**result, "front": front, "spent": {**result["spent"], **chance}}

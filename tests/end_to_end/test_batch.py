@@ -204,7 +204,7 @@ def test_a_search_in_batches_is_refused_before_anything_is_asked(workplace: Work
         for arguments in ((), ("--dry-run",)):
             finished = workplace.run("optimize", "task.yaml", *arguments, code=2)
             assert "A search decides after every block of calls, and a batch may take 24 h" in finished.err
-            assert "`whet evaluate` may use this one" in finished.err
+            assert "`whet evaluate` may use them" in finished.err
     assert (job.endpoint.requests, job.endpoint.calls.total()) == (0, 0)
 
 

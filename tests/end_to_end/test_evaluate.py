@@ -104,7 +104,11 @@ def test_every_new_prompt_on_test_is_a_look_and_raises_the_bar(copied: Workplace
         (("--prompt", "nobody"), 2, "holds no prompt 'nobody'. It holds: support-triage."),
         (("--prompt", "task.yaml"), 2, "Not a prompt: expected messages"),
         (("--prompt", "tickets.csv"), 2, "tickets.csv is no prompt file"),
-        (("--budget-calls", "35"), 4, "has 36 rows and the budget 35 calls. Nothing was spent. Give at least"),
+        (
+            ("--budget-calls", "35"),
+            4,
+            "has 36 rows, which may take 36 calls, and the budget 35. Nothing was spent. Give at least",
+        ),
     ],
 )
 def test_a_mistake_is_explained_and_costs_nothing(

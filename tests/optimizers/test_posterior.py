@@ -91,6 +91,14 @@ def test_abilities_are_recovered_better_than_by_means_where_rows_differ() -> Non
     assert np.mean(by_posterior) < 0.6 * np.mean(by_means)
 
 
+def test_rows_are_as_hard_as_they_are() -> None:
+    made = world(30, 80, seed=6)
+    posterior = fit(at_random(made, 0.7, seed=6), strangers(30))
+    assert spearmanr(posterior.difficulty, made.difficulty).statistic > 0.85
+    assert 0.8 < np.std(posterior.difficulty) / np.std(made.difficulty) < 1.2
+    assert posterior.difficulty_variance == pytest.approx(1.0, abs=0.4)
+
+
 def test_few_rows_say_little_and_many_say_much() -> None:
     made = world(12, 200, seed=3)
     seen = np.zeros((12, 200), dtype=bool)

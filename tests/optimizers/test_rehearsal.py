@@ -59,12 +59,14 @@ def test_a_run_spends_about_the_calls_and_tokens_of_its_rehearsal(calls: int, se
     assert found.fewest_tokens <= tokens(found) <= found.most_tokens
 
 
+@pytest.mark.slow
 def test_a_plan_of_many_calls_is_rehearsed_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job(task=task(demonstrations={"count": [2]}), caps=Caps(calls=1200))
+    monkeypatch.setattr(rehearsal, "MOST_CALLS", 10_000)
     whole = rehearsed(job)
     monkeypatch.setattr(rehearsal, "MOST_CALLS", 400)
     part = rehearsed(job)
-    assert list(part.by_phase) == list(whole.by_phase)
+    assert part.by_phase.keys() ^ whole.by_phase.keys() <= {"finalists"}  # These may have run every row before.
     assert sum(c.calls for c in part.by_phase.values()) == pytest.approx(
         sum(c.calls for c in whole.by_phase.values()), rel=0.1
     )

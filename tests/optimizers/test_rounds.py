@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.budget import Caps
 from benchmarks.datasets.records import Example
-from benchmarks.models.protocol import Failure, Request
+from benchmarks.errors import EndpointDown
+from benchmarks.models.protocol import Failure, FailureKind, Request
 from benchmarks.tasks.task import Task
 from optimizers.optimization import PROMOTE
 from optimizers.plan import Plan
@@ -215,6 +216,45 @@ def test_where_the_budget_ends_the_search_goes_on_without_the_proposer() -> None
     assert any("no more calls to the proposer model" in notice for notice in search.notices)
     assert sum(charge.amount.tokens for charge in search.result.spent.values()) <= 90_000
     assert search.result.outcome.proof is not None
+
+
+@pytest.mark.parametrize(("cap_s", "answered"), [(20.0, 0), (60.0, 0), (60.0, PER_ROUND)])
+def test_a_proposer_that_does_not_answer_ends_neither_the_search_nor_the_proof(cap_s: float, answered: int) -> None:
+    waits = iter([0.5] * answered)
+    job = Job(task=sorting(), caps=Caps(calls=900, seconds=cap_s), plan=plan_of(1))
+    job.proposer = Respondent(respond=ProposerModel().respond, latency_s=lambda _: next(waits, 1000.0))
+    result = job.run(Respondent(respond=SorterModel().respond, latency_s=lambda _: 0.2))
+    assert job.journal.facts[f"round {1 + bool(answered)}"]["given_up"] == "out of time"
+    assert result.elapsed_s <= cap_s
+    assert result.spent["search"].calls > 0
+    assert result.outcome.proof is not None
+
+
+def test_a_proposer_is_not_asked_in_the_time_that_the_proof_needs() -> None:
+    job = Job(task=sorting(), caps=Caps(calls=900, seconds=20.0), plan=plan_of(1))
+    job.proposer = model = Respondent(respond=ProposerModel().respond, latency_s=lambda _: 1000.0)
+    job.run(Respondent(respond=SorterModel().respond, latency_s=lambda _: 3.0))
+    assert model.asked == []
+
+
+def test_failed_starts_of_the_proposer_count_towards_the_cap() -> None:
+    lost = Failure(kind=FailureKind.TIMEOUT, detail="no reply", maybe_billed=True)
+    job, sent = Job(task=sorting(), caps=Caps(calls=600), plan=plan_of(1)), 0
+
+    def run(proposer: Respondent) -> Result:
+        nonlocal sent
+        job.proposer, task_model = proposer, Respondent(respond=SorterModel().respond)
+        try:
+            return job.run(task_model)
+        finally:
+            sent += len(proposer.asked) + len(task_model.asked)
+
+    for _ in range(3):
+        with pytest.raises(EndpointDown):
+            run(Respondent(respond=lambda _: lost))
+    result = run(Respondent(respond=ProposerModel().respond))
+    assert result.by_role["proposer"].lost_calls == 3 * 2 * PER_ROUND
+    assert sent == result.calls <= 600
 
 
 def test_without_a_model_blocks_are_exchanged() -> None:

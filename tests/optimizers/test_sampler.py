@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -112,13 +111,13 @@ def test_the_spaces_of_these_tests_are_larger_and_smaller_than_what_is_compared(
 
 
 def test_prompts_that_are_known_or_were_suggested_are_hardly_suggested_again() -> None:
-    known = points(SMALL, 24)
-    found = asked(SMALL, 40, known=known)
+    known = sorted(points(SMALL, 120), key=merit)[-60:]  # The best ones: each would be worth trying again.
+    found = asked(SMALL, 80, known=known)
     digests = [SMALL.prompt(point).digest for point in found]
     before = {SMALL.prompt(point).digest for point in known}
     # One in eight is drawn at random, known or not.
-    assert sum(digest in before for digest in digests) <= 6
-    assert sum(Counter(digests).values()) - len(set(digests)) <= 6
+    assert sum(digest in before for digest in digests) <= 10
+    assert len(digests) - len(set(digests)) <= 10
 
 
 def test_the_same_seed_and_replies_give_the_same_suggestions() -> None:

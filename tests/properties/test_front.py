@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.models.protocol import Message
 from benchmarks.prompts.prompt import Prompt
 from optimizers.expense import Expense
-from optimizers.front import SLOWER, Contender, undominated
+from optimizers.front import Contender, pace, undominated
 from optimizers.study import Candidate
 
 PROMPT = Prompt(messages=(Message(role="user", content="{{text}}"),), parameters={})
@@ -35,24 +35,25 @@ def contenders(crowd: list[Numbers]) -> list[Contender]:
     ]
 
 
-def beaten(one: Numbers, other: Numbers) -> bool:
+def step(seconds: float) -> int:
+    return pace(Expense(prompt_tokens=0.0, completion_tokens=0.0, cost_usd_per_1000=0.0, latency_s=seconds))
+
+
+def beaten(crowd: list[Numbers], one: int, other: int) -> bool:
     """The rule, written down once more: the other is no worse in score, rows, tokens and cost, better in one of them,
-    and not slower by half; or it is alike in all of them and faster."""
-    worth = [(its[0], its[1], -its[2], -its[3]) for its in (one, other)]
+    and of no slower step; or it is alike in all of them and of a faster step, or of the same one and earlier."""
+    worth = [(its[0], its[1], -its[2], -its[3]) for its in (crowd[one], crowd[other])]
+    steps = step(crowd[one][4]), step(crowd[other][4])
     if worth[0] == worth[1]:
-        return other[4] < one[4]
-    return all(a <= b for a, b in zip(*worth, strict=True)) and other[4] <= SLOWER * one[4]
+        return (steps[1], other) < (steps[0], one)
+    return all(a <= b for a, b in zip(*worth, strict=True)) and steps[1] <= steps[0]
 
 
 @settings(max_examples=200, deadline=None)
 @given(crowds)
 def test_the_front_is_exactly_what_none_dominates(crowd: list[Numbers]) -> None:
     kept = {c.candidate.trial for c in undominated(contenders(crowd))}
-    expected = {
-        trial
-        for trial, one in enumerate(crowd)
-        if not any(beaten(one, other) for other in crowd) and one not in crowd[:trial]
-    }
+    expected = {one for one in range(len(crowd)) if not any(beaten(crowd, one, other) for other in range(len(crowd)))}
     assert kept == expected
     assert kept
 

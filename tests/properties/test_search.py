@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.budget import Caps
@@ -20,6 +20,9 @@ from optimizers.earlier import Earlier
 from optimizers.plan import Plan
 from tests.endpoints.jobs import Cell, Job, Killed, Respond, Respondent, Result, chance, make_task, truth
 from tests.endpoints.proposer import LABELS, ProposerModel, SorterModel, rows
+
+# Whole jobs take too long for hypothesis to look for the simplest one that fails.
+few = settings(max_examples=2, deadline=None, phases=[Phase.generate])
 
 CALLS = 420
 PLAN = Plan(
@@ -108,7 +111,7 @@ def decided(result: Result) -> Any:
     return result.outcome, result.spent
 
 
-@settings(max_examples=2, deadline=None)
+@few
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_decisions_do_not_depend_on_how_many_calls_are_under_way_at_once(seed: int, jitter: int) -> None:
     one, *_ = run(whole(seed, concurrency=1), jitter=jitter)
@@ -117,7 +120,7 @@ def test_decisions_do_not_depend_on_how_many_calls_are_under_way_at_once(seed: i
     assert one.outcome.written
 
 
-@settings(max_examples=2, deadline=None)
+@few
 @given(st.integers(0, 10**6), st.integers(1, 250))
 def test_a_finished_job_replays_without_a_call_and_a_killed_one_without_a_second(seed: int, dies_at: int) -> None:
     finished, killed = whole(seed), whole(seed)
@@ -139,7 +142,7 @@ def test_a_finished_job_replays_without_a_call_and_a_killed_one_without_a_second
     assert not set(first.answered) - set(model.answered)
 
 
-@settings(max_examples=2, deadline=None)
+@few
 @given(st.integers(0, 10**6))
 def test_what_the_phases_spend_is_what_was_asked_and_keeps_to_the_plan(seed: int) -> None:
     result, model, writer = run(whole(seed))

@@ -84,7 +84,7 @@ def no_cap_is_exceeded(course: Course, endpoint: LocalEndpoint, caps: Caps) -> N
     assert caps.seconds is None or course.elapsed_s <= caps.seconds + 1e-6
 
 
-FIRST = 30
+FIRST = 26
 """The request at which trouble begins: the search has begun, too."""
 
 HOURS_S = 10_000.0

@@ -1,11 +1,11 @@
 """Which sampler finds the better prompts of a large search space: ours beside Optuna's TPE.
 
-    python -m tests.performance.search_quality.samplers --spaces held-out --calls 1000 2000 4000 --seeds 20
+    scripts/bench samplers --spaces held-out --calls 1000 2000 --seeds 10
 
-The space is that of a task as users have it: 16 instructions of the grammar, demonstrations, delimiters, placement, answer marker,
-some thousands of prompts. A stand-in model answers with each as well as factor effects and interactions say that are drawn
-by seed (`Space`); rows share their difficulty. Both samplers have the same races, rows and budgets; the mean true accuracy of the
-winners is compared, seed by seed. The sampler was tuned on the development spaces alone.
+The space is that of a task as users have it: instructions of the grammar, demonstrations, delimiters, placement, answer
+marker, some thousands of prompts. A stand-in model answers with each as well as effects and interactions say that are
+drawn by seed (`Space`); rows share their difficulty. Both samplers have the same races, rows and budgets; the true
+accuracy of the winners is compared, seed by seed. What was tuned was tuned on the development spaces alone.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import argparse
 import math
 import multiprocessing
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from benchmarks.budget import Caps
 from benchmarks.digests import digest
-from benchmarks.models.protocol import Request
+from benchmarks.evaluation.run import Assignment
+from benchmarks.models.protocol import LanguageModel, Request
 from benchmarks.prompts.prompt import Prompt
 from optimizers.evaluator import Evaluator
 from tests.endpoints.jobs import Job, Respondent, labelled_rows, make_task, truth, wrong
@@ -106,16 +106,6 @@ class Space:
         return statistics.NormalDist().inv_cdf(uniform)
 
 
-class _Noting(Evaluator):
-    """Notes the prompts it runs, for the model to look up."""
-
-    prompts: dict[str, Prompt]
-
-    async def block(self, assignments: Any) -> None:
-        self.prompts.update((a.prompt.digest, a.prompt) for a in assignments)
-        await super().block(assignments)
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One search."""
@@ -137,33 +127,34 @@ def run(cell: Cell) -> float:
         search={"sampler": cell.sampler, "proposers": ["grammar"]},
         headroom={"stop": False},
     )
-    answers = truth(task)
-    job = Job(task=task, caps=Caps(calls=cell.calls + 2 * TEST_ROWS), seed=cell.seed)
-    known: dict[str, Prompt] = {}
-    accuracy: dict[str, float] = {}
+    answers, accuracy = truth(task), dict[str, float]()
 
-    def respond(request: Request) -> str:
-        digest_ = request.prompt_digest
-        if digest_ not in accuracy:
-            accuracy[digest_] = space.accuracy(known[digest_])
-        answer = answers[request.example_id]
-        return answer if space.right(accuracy[digest_], digest_, request.example_id) else wrong(answer)
+    class Noting(Job):
+        """Notes the accuracy of every prompt that is run."""
 
-    class Noted(Job):
-        def connect(self, inner: Any) -> Any:
-            model, evaluator = Job.connect(self, inner)
-            evaluator.__class__ = _Noting
-            evaluator.prompts = known
+        def connect(self, inner: LanguageModel) -> tuple[LanguageModel, Evaluator]:
+            model, evaluator = super().connect(inner)
+            block = evaluator.block
+
+            async def noted(assignments: Sequence[Assignment]) -> None:
+                accuracy.update({a.prompt.digest: space.accuracy(a.prompt) for a in evaluator.new(assignments)})
+                await block(assignments)
+
+            evaluator.block = noted  # type: ignore[method-assign]
             return model, evaluator
 
-    noted = Noted(**{name: getattr(job, name) for name in ("task", "caps", "seed")})
-    return space.accuracy(noted.run(Respondent(respond=respond)).outcome.winner.prompt)
+    def respond(request: Request) -> str:
+        prompt, row = request.prompt_digest, request.example_id
+        return answers[row] if space.right(accuracy[prompt], prompt, row) else wrong(answers[row])
+
+    job = Noting(task=task, caps=Caps(calls=cell.calls + 2 * TEST_ROWS), seed=cell.seed)
+    return space.accuracy(job.run(Respondent(respond=respond)).outcome.winner.prompt)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.performance.search_quality.samplers")
     parser.add_argument("--spaces", choices=["development", "held-out"], default="held-out")
-    parser.add_argument("--calls", nargs="+", type=int, default=[1000, 2000, 4000])
+    parser.add_argument("--calls", nargs="+", type=int, default=[1000, 2000])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()

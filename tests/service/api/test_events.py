@@ -40,7 +40,7 @@ def test_events_are_numbered_from_one_and_tell_the_job_from_its_first_phase_to_i
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     phases = [event["data"]["phase"] for event in events if event["event"] == "phase"]
     assert phases == ["headroom", "search", "finalists", "proof"]
-    assert events[0]["data"] == {"phase": "headroom", "calls_planned": 16}
+    assert events[0]["data"] == {"phase": "headroom", "calls_planned": 8}
     best = [event["data"] for event in events if event["event"] == "best"]
     assert best
     assert [leader["calls_done"] for leader in best] == sorted(leader["calls_done"] for leader in best)
