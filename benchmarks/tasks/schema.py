@@ -257,9 +257,9 @@ Passage = Annotated[str, Field(min_length=1)]
 class ConstraintsSection(_Section):
     """What every candidate must keep to; the baseline alone is exempt.
 
-    Every prompt contains the texts of `must_contain` word for word and, whatever their case, none of `must_not_contain`;
-    it takes at most `max_prompt_tokens` tokens without the row. `protected` are passages of the baseline's instruction
-    that stand unchanged in every instruction.
+    Every prompt contains the texts of `must_contain` word for word and, whatever their case, none of
+    `must_not_contain`; it takes at most `max_prompt_tokens` tokens without the row. `protected` are passages of the
+    baseline's instruction that stand unchanged in every instruction.
     """
 
     must_contain: list[Passage] = []
