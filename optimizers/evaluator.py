@@ -127,7 +127,7 @@ class Evaluator:
         settled = self._journal.recall(point)
         in_vain, lost = self._charge_in_vain(point)
         if settled is not None and settled.get("out_of_time"):
-            self._restore_time(settled)
+            self.restore_time(settled)
             self.budget.charge(Charge(**settled["charge"]))
             self.out_of_time = True
             return
@@ -151,11 +151,11 @@ class Evaluator:
                 self._check_endpoint(results)
         except TimeoutError:
             # Requests under way at the deadline are waited for until the cap is reached, and then given up.
-            await withdraw_within(self._model, self._cap_s() - self._now())
+            await withdraw_within(self._model, self._cap_s() - self.now_s())
             charged = _difference(self.budget.spent, before)
-            fact = {"out_of_time": True, "charge": charged, "elapsed_s": self._now()}
+            fact = {"out_of_time": True, "charge": charged, "elapsed_s": self.now_s()}
             self._journal.record(point, fact)
-            self._restore_time(fact)
+            self.restore_time(fact)
             self.out_of_time = True
             return
         except (EndpointError, MetricError):
@@ -166,11 +166,11 @@ class Evaluator:
             missing = {
                 str(position): [r.problem, r.detail, r.lost_attempts] for position, r in enumerate(results) if r.missing
             }
-            settled = {"elapsed_s": self._now(), "missing": missing}
+            settled = {"elapsed_s": self.now_s(), "missing": missing}
             self._journal.record(point, settled)
         for assignment, rollout in zip(asked, results, strict=True):
             self.rollouts[_cell(assignment)] = rollout
-        self._restore_time(settled)
+        self.restore_time(settled)
 
     def problems(self) -> Counter[str]:
         """How often each problem occurred, over all rollouts so far."""
@@ -257,18 +257,20 @@ class Evaluator:
         if answered and not self.rollouts and all(r.problem in REFUSALS for r in answered):
             raise EndpointError(f"The endpoint refuses every request. The last refusal: {answered[-1].detail}")
 
-    def _now(self) -> float:
+    def now_s(self) -> float:
+        """The seconds that the job has taken by now, those of earlier runs included."""
         return self.elapsed_s + self._clock() - self._since
 
     def _seconds_left(self) -> float | None:
         cap_s = self.budget.caps.seconds
-        return None if cap_s is None else max(0.0, self._cap_s() - grace_of(cap_s) - self._now())
+        return None if cap_s is None else max(0.0, self._cap_s() - grace_of(cap_s) - self.now_s())
 
     def _cap_s(self) -> float:
         """What the seconds cap leaves to blocks."""
         return (self.budget.caps.seconds or 0.0) - self.reserve_s
 
-    def _restore_time(self, fact: Mapping[str, Any]) -> None:
+    def restore_time(self, fact: Mapping[str, Any]) -> None:
+        """Goes on from the time that was settled in `fact`."""
         self.elapsed_s = fact["elapsed_s"]
         self._since = self._clock()
         self.tally.resume_at(self.elapsed_s)

@@ -27,6 +27,9 @@ from optimizers.study import Candidate
 LEAST_SHARE = 0.5
 """Of the rows that the winner ran, a prompt must have run this share to be compared with it."""
 
+WIDEST = 0.1
+"""Where an interval is wider to either side, it says nothing about being as good."""
+
 SLOWER = 1.5
 FASTEST_S = 0.2
 """Replies are told apart by their times only in steps of this factor, and all below so many seconds are alike: the rest
@@ -128,7 +131,11 @@ def in_words(member: Member, winner: Member) -> str:
 
 def as_good_in_words(members: Sequence[Member]) -> str | None:
     """The cheapest prompt of the front that is as good as the winner, in a sentence; None if there is none."""
-    alike = [(number, member) for number, member in enumerate(members, start=1) if member.difference and member.as_good]
+    alike = [
+        (number, member)
+        for number, member in enumerate(members, start=1)
+        if member.difference and member.as_good and member.margin <= WIDEST
+    ]
     if not alike:
         return None
     number, member = min(alike, key=lambda pair: pair[1].expense.prompt_tokens)
@@ -198,6 +205,8 @@ def _less(own: Expense, winners: Expense) -> bool:
 
 
 def _standing(member: Member) -> str:
+    if member.difference is not None and member.as_good and member.margin > WIDEST:
+        return f"told apart by too few rows ({member.difference.n}: within ±{100 * member.margin:.0f} points)"
     if member.difference is None or member.as_good:
         return f"as good within ±{100 * member.margin:.1f} points"
     ends = sorted(100 * abs(end) for end in (member.difference.low, member.difference.high))

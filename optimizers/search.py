@@ -134,7 +134,8 @@ class Search:
         self.budget.hold(expected)
         done = len(self.evaluator.rollouts) - len(self.problem.known)
         if self.budget.caps.seconds is not None and done > 0:
-            self.evaluator.reserve_s = 1.5 * self.plan.proof_calls * self.evaluator.elapsed_s / done
+            running_s = self.evaluator.elapsed_s - (self.rounds.took_s if self.rounds else 0.0)
+            self.evaluator.reserve_s = 1.5 * self.plan.proof_calls * running_s / done
 
     def check_affordable(self) -> None:
         """Raises BudgetError if not even a first comparison can be paid for."""
@@ -209,6 +210,8 @@ class Search:
         be proved. Rows that were chosen say nothing here."""
         objective = self.problem.objective
         best = finalists(survivors, self.baseline, self.order, self.evaluator, objective, count=2 * FINALISTS)
+        if all(candidate is self.baseline for candidate in best):
+            return self.baseline
         by_rows = self.evaluator.metric.mean_of_rows
         missing = int((~self.board.ran([*best, *([] if by_rows else [self.baseline])])).sum())
         self.enter("finalists", min(missing, self._calls_left()), later=self.plan.report_calls + self.plan.proof_calls)

@@ -75,7 +75,7 @@ def too_few_labels(task: Task) -> str | None:
         return None
     return (
         f"There are {len(task.human_labels)} human labels for the judge. A proof may rest on a judge only if its "
-        f"agreement with at least {ENOUGH} is known, so nothing will be promoted. Add metric.human_labels."
+        f"agreement with at least {ENOUGH} is known, so nothing will be promoted. Add rows that people graded to metric.human_labels."
     )
 
 
@@ -107,7 +107,7 @@ def withheld(outcome: Outcome, task: Task, agreement: Agreement | None) -> Outco
         return outcome
     why = (
         f"{outcome.why} But these are a judge's scores, and its agreement is known on {known} human labels; a proof "
-        f"needs {ENOUGH}, so your prompt stays. Add metric.human_labels."
+        f"needs {ENOUGH}, so your prompt stays. Add rows that people graded to metric.human_labels."
     )
     return replace(outcome, decision=KEEP_BASELINE, why=why)
 

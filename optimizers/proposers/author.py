@@ -136,7 +136,7 @@ class Author:
             else:
                 drafts[place] = result
         if settled is None:
-            settled = {"missing": missing, "elapsed_s": self._evaluator._now()}
+            settled = {"missing": missing, "elapsed_s": self._evaluator.now_s()}
             self._journal.record(point, settled)
         self._restore_time(settled)
         self._asked_before = True
@@ -148,7 +148,7 @@ class Author:
     ) -> list[Draft | Refusal]:
         await withdraw_within(self._writer.model, self._grace_s())
         charge = asdict(self._spent - before)
-        fact = {"given_up": why, "charge": charge, "elapsed_s": self._evaluator._now()}
+        fact = {"given_up": why, "charge": charge, "elapsed_s": self._evaluator.now_s()}
         self._journal.record(point, fact)
         self._restore_time(fact)
         self.exhausted = True
@@ -195,19 +195,19 @@ class Author:
 
     def _restore_time(self, fact: Mapping[str, Any]) -> None:
         self.took_s += fact["elapsed_s"] - self._evaluator.elapsed_s
-        self._evaluator._restore_time(fact)
+        self._evaluator.restore_time(fact)
 
     def _seconds_left(self) -> float | None:
         """How long replies may be asked for from now on; None without a seconds cap."""
         cap_s = self._writer.budget.caps.seconds
         if cap_s is None:
             return None
-        return max(0.0, min(LONGEST_SHARE * cap_s, self._cap_s(cap_s) - grace_of(cap_s) - self._evaluator._now()))
+        return max(0.0, min(LONGEST_SHARE * cap_s, self._cap_s(cap_s) - grace_of(cap_s) - self._evaluator.now_s()))
 
     def _grace_s(self) -> float:
         """How long replies under way may be waited for from now on."""
         cap_s = self._writer.budget.caps.seconds
-        return GRACE_S if cap_s is None else min(grace_of(cap_s), self._cap_s(cap_s) - self._evaluator._now())
+        return GRACE_S if cap_s is None else min(grace_of(cap_s), self._cap_s(cap_s) - self._evaluator.now_s())
 
     def _cap_s(self, cap_s: float) -> float:
         """What a cap of `cap_s` leaves to the search."""

@@ -79,3 +79,11 @@ def test_a_baseline_beyond_the_bound_stays_and_is_told() -> None:
     assert outcome.winner is outcome.baseline
     assert set(watched.sizes) == {TASK.baseline.digest}
     assert "above 20, which objective.within allows" in outcome.why
+
+
+def test_where_no_prompt_keeps_within_the_bound_nothing_is_spent_on_a_search() -> None:
+    outcome, watched = run(Objective(prompt_tokens=1))
+    assert outcome.winner is outcome.baseline
+    assert watched.sizes.keys() == {TASK.baseline.digest}
+    proved = outcome.proof.n if outcome.proof else 0
+    assert len(watched.sizes[TASK.baseline.digest]) <= proved + 8  # The look at the headroom has at most 8 rows.
