@@ -1,13 +1,9 @@
 """Is there anything to gain? A look at the baseline and a few very different prompts before the search.
 
-The look can end the job: when it is nearly certain that no prompt gains so much that the proof could show it. There are
-two ways to be so certain, each a share of rows of which few are seen to be any:
-
-- rows that the baseline leaves to be gained, on which its score is not perfect yet;
-- rows on which what is asked makes any difference: one of the very different prompts gets another answer.
-
-A prompt gains on no larger share of the rows, so the upper confidence limit of that share (Clopper and Pearson) bounds
-the gain. It is too little if it is small, and the proof would show even a prompt that gains all of it and loses nothing
+The look can end the job: when it is nearly certain that no prompt gains so much that the proof could show it, because
+the baseline leaves too few rows to be gained. A prompt gains on no larger share of the rows than those on which the
+baseline's score is not perfect yet, so the upper confidence limit of that share (Clopper and Pearson) bounds the gain.
+It is too little if it is small, and the proof would show even a prompt that gains all of it and loses nothing
 with a chance below one half. Eight rows never say so much, hence the look goes on while it is open: to 16 rows, 32 and
 so on, the first of the common order, which the search then need not run again. It errs only where hardly any job would
 have ended in a promotion; docs/proof.md has the rates.
@@ -15,7 +11,7 @@ have ended in a promotion; docs/proof.md has the rates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -118,30 +114,17 @@ class _Look:
         """Why there is little to gain, if that is so; looks on until the job has made `last` rollouts."""
         if not self.evaluator.metric.mean_of_rows:
             return None  # A few rows of a rare class may be worth much.
-        share = await self._small([self.baseline], self._imperfect, rows, proof_rows, last)
-        if share is not None:
-            return f"your prompt is right on all {share}"
-        arms = [self.baseline, *self.probes]
-        share = await self._small(arms, self._sensitive, rows, proof_rows, last) if self.probes else None
-        if share is not None:
-            return f"{len(self.probes)} very different prompts get the same answers as yours on all {share}"
-        return None
+        share = await self._small(rows, proof_rows, last)
+        return None if share is None else f"your prompt is right on all {share}"
 
-    async def _small(
-        self,
-        arms: Sequence[Candidate],
-        counts: Callable[[Example], bool | None],
-        rows: int,
-        proof_rows: int,
-        last: int,
-    ) -> str | None:
-        """In words, of which rows none or few are among those that `counts` counts, once these are surely too few."""
+    async def _small(self, rows: int, proof_rows: int, last: int) -> str | None:
+        """In words, on which rows the baseline's score can still rise, once these are surely too few."""
 
         def little(share: float) -> bool:
             return share <= LITTLE and chance_at_best(proof_rows, share, alpha=alpha_for_look(1)) < WORTHWHILE
 
         while True:
-            counted = [found for example in self.order[:rows] if (found := counts(example)) is not None]
+            counted = [found for example in self.order[:rows] if (found := self._imperfect(example)) is not None]
             some, seen = sum(counted), len(counted)
             limit = _upper_limit(some, seen)
             if little(limit):
@@ -154,12 +137,12 @@ class _Look:
                 )
             if not little(_lower_limit(some, seen)):
                 return None
-            most = min(len(self.order) - rows, (last - len(self.evaluator.rollouts)) // len(arms))
+            most = min(len(self.order) - rows, last - len(self.evaluator.rollouts))
             needed = next((n for n in range(1, most + 1) if little(_upper_limit(some, seen + n))), None)
             if needed is None:
                 return None
             grown = rows + min(rows, needed)
-            block = _block(arms, self.order[rows:grown])
+            block = _block([self.baseline], self.order[rows:grown])
             if not self.evaluator.affords(block):
                 return None
             await self.evaluator.block(block)
@@ -171,14 +154,6 @@ class _Look:
         """Whether the row's score can still rise."""
         rollout = self.evaluator.rollout(self.baseline.prompt, example)
         return None if rollout is None or rollout.score is None else rollout.score < 1.0
-
-    def _sensitive(self, example: Example) -> bool | None:
-        """Whether the row's answers differ. Replies without an answer do not agree."""
-        rollouts = [self.evaluator.rollout(c.prompt, example) for c in (self.baseline, *self.probes)]
-        if any(rollout is None or rollout.missing for rollout in rollouts):
-            return None
-        answers = {rollout.answer for rollout in rollouts if rollout}
-        return len(answers) > 1 or None in answers
 
     def scored(self, rows: int) -> list[Rollout]:
         """The baseline's rollouts that have a score, among the first `rows`."""

@@ -26,15 +26,7 @@ def saturated(gain: float, seed: int, request: Request) -> str:
     return wrong(answer) if chance(seed, request.prompt_digest, request.example_id) < share else answer
 
 
-def indifferent(gain: float, seed: int, request: Request) -> str:
-    """All prompts are right on the same 70 % of the rows, but for a share `gain` on which each goes its own way."""
-    answer = ANSWERS[request.example_id]
-    free = chance(seed, "free", request.example_id) < gain
-    prompt = request.prompt_digest if free else ""
-    return answer if chance(seed, prompt, request.example_id) < 0.7 else wrong(answer)
-
-
-WORLDS = {"saturated": saturated, "indifferent": indifferent}
+WORLDS = {"saturated": saturated}
 
 
 def seen(world: str, gain: float, *, calls: int, proof_rows: int, seed: int) -> Headroom:
