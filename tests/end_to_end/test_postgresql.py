@@ -61,8 +61,8 @@ def test_killed_and_run_again_it_ends_as_it_does_on_a_file(
 
 @pytest.mark.slow
 def test_two_processes_at_once_never_pay_for_what_is_there(on_server: Workplace, database_url: str) -> None:
-    """A second job begins while the first one is under way, held up after it has kept 60 replies."""
-    at_first, asked, go_on = 60, list[bytes](), threading.Event()
+    """A second job begins while the first one is under way, held up after it has kept 140 replies."""
+    at_first, asked, go_on = 140, list[bytes](), threading.Event()
 
     def answer(messages: list[Json], body: Json) -> Reply:
         asked.append(orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
