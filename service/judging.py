@@ -75,7 +75,8 @@ def too_few_labels(task: Task) -> str | None:
         return None
     return (
         f"There are {len(task.human_labels)} human labels for the judge. A proof may rest on a judge only if its "
-        f"agreement with at least {ENOUGH} is known, so nothing will be promoted. Add rows that people graded to metric.human_labels."
+        f"agreement with at least {ENOUGH} is known, so nothing will be promoted. Add rows that people graded to "
+        "metric.human_labels."
     )
 
 
