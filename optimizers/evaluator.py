@@ -7,10 +7,10 @@ missing, the seconds it took, that time ran out) is in the journal. Results are 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from benchmarks.budget import Amount, Budget, Charge
@@ -24,7 +24,7 @@ from benchmarks.models.deadline import grace_of, withdraw_within
 from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import FailureKind, LanguageModel, Remembering
 from benchmarks.prompts.prompt import Prompt
-from optimizers.journal import Journal
+from optimizers.journal import Journal, spent_in_vain
 from optimizers.progress import Observer, Tally, silent, unknown_level
 
 MOST_MISSING_IN_A_BLOCK = 0.5
@@ -152,7 +152,7 @@ class Evaluator:
         except TimeoutError:
             # Requests under way at the deadline are waited for until the cap is reached, and then given up.
             await withdraw_within(self._model, self._cap_s() - self.now_s())
-            charged = _difference(self.budget.spent, before)
+            charged = asdict(self.budget.spent - before)
             fact = {"out_of_time": True, "charge": charged, "elapsed_s": self.now_s()}
             self._journal.record(point, fact)
             self.restore_time(fact)
@@ -194,16 +194,10 @@ class Evaluator:
     def _charge_in_vain(self, point: str) -> tuple[str, int]:
         """Charges what earlier runs spent in vain at `point`; returns where this run is to write down what it does, and
         how many calls it was."""
-        calls = 0
-        for number in itertools.count(1):
-            place = f"{point} in vain {number}"
-            fact = self._journal.recall(place)
-            if fact is None:
-                return place, calls
-            charge = Charge(**fact)
-            calls += charge.calls
+        charges, place = spent_in_vain(self._journal, point)
+        for charge in charges:
             self.budget.charge(charge)
-        raise AssertionError("counting does not end")
+        return place, sum(charge.calls for charge in charges)
 
     async def _write_off(self, place: str, asked: Sequence[Assignment], before: Charge, charges: int) -> None:
         """Writes down what this block has cost beyond the replies that are kept, which a later run is charged for.
@@ -213,7 +207,7 @@ class Evaluator:
         await self._model.withdraw()
         requests = [request_for(a.prompt, a.example, a.repeat) for a in asked]
         kept = await self._model.accounted(requests, since=charges)
-        lost = _difference(self.budget.spent, before + kept)
+        lost = asdict(self.budget.spent - (before + kept))
         if lost["prompt_tokens"] > 0:
             self._journal.record(place, {**lost, "ledger_hits": 0})
 
@@ -279,16 +273,3 @@ class Evaluator:
 
 def _cell(assignment: Assignment) -> Cell:
     return assignment.prompt.digest, assignment.example.id, assignment.repeat
-
-
-def _difference(after: Charge, before: Charge) -> dict[str, Any]:
-    known = after.cost_usd is not None and before.cost_usd is not None
-    return {
-        "calls": after.calls - before.calls,
-        "ledger_hits": after.ledger_hits - before.ledger_hits,
-        "prompt_tokens": after.prompt_tokens - before.prompt_tokens,
-        "completion_tokens": after.completion_tokens - before.completion_tokens,
-        "cached_tokens": after.cached_tokens - before.cached_tokens,
-        "lost_calls": after.lost_calls - before.lost_calls,
-        "cost_usd": (after.cost_usd or 0.0) - (before.cost_usd or 0.0) if known else None,
-    }

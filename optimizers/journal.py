@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from benchmarks.budget import Charge
+
 
 class Journal(Protocol):
     """Facts by the name of the point where they were settled.
@@ -24,6 +26,18 @@ class Journal(Protocol):
     def record(self, point: str, fact: Mapping[str, Any]) -> None:
         """Settles `point`."""
         ...
+
+
+def spent_in_vain(journal: Journal, point: str) -> tuple[list[Charge], str]:
+    """What earlier runs of a job have spent at `point` without a reply that is kept, and the point where this run is to
+    write down what it does."""
+    charges: list[Charge] = []
+    while True:
+        place = f"{point} in vain {len(charges) + 1}"
+        fact = journal.recall(place)
+        if fact is None:
+            return charges, place
+        charges.append(Charge(**fact))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ was reached, are in the journal.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from benchmarks.models.prices import Tariff
 from benchmarks.models.protocol import Failure, FailureKind, LanguageModel, ParameterValue, Remembering, Request
 from benchmarks.models.recorded import GRACE_S
 from optimizers.evaluator import Evaluator
-from optimizers.journal import Journal
+from optimizers.journal import Journal, spent_in_vain
 from optimizers.proposers.lints import Refusal
 from optimizers.proposers.operators import Commission
 
@@ -157,16 +156,10 @@ class Author:
     def _charge_in_vain(self, point: str) -> tuple[str, int]:
         """Charges what earlier runs spent in vain at `point`; returns where this run is to write down what it does, and
         how many calls it was."""
-        calls = 0
-        for number in itertools.count(1):
-            place = f"{point} in vain {number}"
-            fact = self._journal.recall(place)
-            if fact is None:
-                return place, calls
-            charge = Charge(**fact)
-            calls += charge.calls
+        charges, place = spent_in_vain(self._journal, point)
+        for charge in charges:
             self._charge(charge)
-        raise AssertionError("counting does not end")
+        return place, sum(charge.calls for charge in charges)
 
     async def _write_off(self, place: str, requests: Sequence[Request], before: Charge, charges: int) -> None:
         """Writes down what `requests` have cost beyond the replies that are kept, which a later run is charged for.
