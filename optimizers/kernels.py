@@ -90,8 +90,8 @@ class Likeness:
 
     @cached_property
     def _words(self) -> Floats:
-        """How alike the instructions are, each once, by the character n-grams that they share; rare ones weigh more.
-        Half of all pairs are further apart than e^-1."""
+        """How alike the instructions are, each once: the cosine of their character n-grams, rare ones weighing more.
+        A kernel linear in them lets what a phrase brings carry over to every instruction that holds it."""
         texts = list(dict.fromkeys(_text(prompt) for prompt in self._prompts))
         counts = np.zeros((len(texts), GRAM_BUCKETS))
         for row, text in enumerate(texts):
@@ -100,11 +100,9 @@ class Likeness:
         rarity = np.log((1 + len(texts)) / (1 + (counts > 0).sum(axis=0))) + 0.1
         vectors = np.log1p(counts) * rarity
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        distances = np.maximum(0.0, 1.0 - vectors @ vectors.T)
-        np.fill_diagonal(distances, 0.0)  # A text of two characters has no n-grams.
-        apart = distances[~np.eye(len(texts), dtype=bool)]
-        typical = float(np.median(apart)) if apart.size else 0.0
-        return np.asarray(np.exp(-distances / (typical or 1.0)))
+        alike = np.asarray(vectors @ vectors.T)
+        np.fill_diagonal(alike, 1.0)  # A text of two characters has no n-grams.
+        return alike
 
     @cached_property
     def _shown(self) -> Floats:

@@ -104,6 +104,7 @@ class _Fit:
         self.expected = dict(self.variances)
         self.difficulty_variance = DIFFICULTY_VARIANCE
         self.dispersion = 1.0
+        self.binary = bool(np.isin(scores[self.seen], (0.0, 1.0)).all())
         self.centre = _normal_quantile(np.clip((scores[self.seen].sum() + 1.0) / (self.seen.sum() + 2.0), 0.02, 0.98))
         self.ability = np.full(candidates, self.centre)
         self.difficulty = np.zeros(rows)
@@ -172,7 +173,8 @@ class _Fit:
         self.difficulty_variance = float(
             (squares + DIFFICULTY_WEIGHT * DIFFICULTY_VARIANCE) / (len(self.difficulty) + DIFFICULTY_WEIGHT)
         )
-        self.dispersion = float(np.clip(self.residuals, LEAST_DISPERSION, 1.0))
+        if not self.binary:
+            self.dispersion = float(np.clip(self.residuals, LEAST_DISPERSION, 1.0))
 
 
 def _first_variances(kernels: Kernels) -> dict[str, float]:

@@ -217,11 +217,11 @@ def test_the_covariance_is_one(seed: int) -> None:
 
 def test_what_is_doubted_is_about_what_is_wrong() -> None:
     within = []
-    for seed in range(12):
+    for seed in range(40):
         made = world(20, 60, seed)
         posterior = fit(at_random(made, 0.5, seed), strangers(20))
         # Differences to the mean candidate: how hard the rows are on the whole is known to nobody.
         centred = np.eye(20) - 1 / 20
         doubt = np.sqrt(np.diag(centred @ posterior.covariance @ centred))
         within += list(np.abs(centred @ (posterior.ability - made.ability)) <= 1.96 * doubt)
-    assert 0.88 < np.mean(within) <= 1.0
+    assert 0.93 < np.mean(within) < 0.97
