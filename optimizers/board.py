@@ -140,16 +140,17 @@ class Board:
         expected = self.posterior(fair=fair).scores()
         listed = list(candidates)
         scores = self.scores(listed)
+        known = ~np.isnan(scores)
+        columns = (np.where(known, scores, 0.0).sum(axis=1), known.sum(axis=1), self.ran(listed).sum(axis=1))
         standings = [
             Standing(
                 candidate=candidate,
-                mean=float(np.nanmean(own)) if scored else 0.0,
-                rows=int(ran.sum()),
+                mean=float(total) / scored if scored else 0.0,
+                rows=rows,
                 scored=scored,
                 expected=round(float(expected[places[candidate.prompt.digest]]), DIGITS),
             )
-            for candidate, own, ran in zip(listed, scores, self.ran(listed), strict=True)
-            for scored in (int(np.count_nonzero(~np.isnan(own))),)
+            for candidate, total, scored, rows in zip(listed, *(column.tolist() for column in columns), strict=True)
         ]
         return sorted(
             standings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import random
 from collections.abc import Sequence
 from typing import TypeVar
@@ -178,7 +179,7 @@ def _proposals(
 def _check_satisfiable(space: SearchSpace, constraints: Constraints, seed: int) -> None:
     """Raises TaskError if none of many points that cover `space` keeps to the constraints."""
     why = None
-    for point in space.covering(POINTS_CHECKED, random.Random(f"{seed}/constraints")):
+    for point in itertools.islice(space.in_turn(random.Random(f"{seed}/constraints")), POINTS_CHECKED):
         why = constraints.violation(space.prompt(point))
         if why is None:
             return

@@ -6,6 +6,7 @@ of number, style and selector, and a `draw` that varies which rows the selector 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,15 +104,17 @@ class SearchSpace:
     def covering(self, count: int, rng: random.Random) -> list[Choices]:
         """`count` points in which each factor, where it applies, goes through its choices in turn, each time in a
         shuffled order: every choice appears equally often, give or take one."""
+        return list(itertools.islice(self.in_turn(rng), count))
+
+    def in_turn(self, rng: random.Random) -> Iterator[Choices]:
+        """The points of `covering`, without end."""
         turns = {name: _in_turn(choices, rng) for name, choices in self.factors.items()}
-        points = []
-        for _ in range(count):
+        while True:
             point: Choices = {}
             for name in self.factors:
                 if self.applies(name, point):
                     point[name] = next(turns[name])
-            points.append(point)
-        return points
+            yield point
 
     def prompt(self, choices: Choices) -> Prompt:
         """The prompt at a point."""

@@ -91,7 +91,8 @@ def _ordered(differences: Floats) -> Floats:
 def _log_capital(differences: Floats, claimed: float) -> Floats:
     """The logarithm of the capital of a gambler on a mean above `claimed`, for each row of `differences`."""
     gains = (differences - claimed) / (1 + claimed)
-    growth = np.stack([np.nansum(np.log1p(stake * gains), axis=-1) for stake in _STAKES])
+    told = np.where(np.isnan(gains), 0.0, gains)
+    growth = np.stack([np.log1p(stake * told).sum(axis=-1) for stake in _STAKES])
     return np.asarray(np.logaddexp.reduce(growth, axis=0) - math.log(len(_STAKES)))
 
 

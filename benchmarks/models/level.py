@@ -83,6 +83,7 @@ class Level:
         """Sets another ceiling."""
         self._roof = ceiling if self._roof == self.ceiling else min(self._roof, ceiling)
         self.ceiling = ceiling
+        self._base_level = min(self._base_level, ceiling)
         if self.now > ceiling:
             self._move(ceiling)
 

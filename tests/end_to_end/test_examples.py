@@ -31,6 +31,7 @@ def test_no_example_is_forgotten() -> None:
     assert found == {*WITH_THE_TOY, *WITH_A_MODEL}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_THE_TOY)
 def test_an_example_runs_on_the_bundled_model(examples: Workplace, name: str) -> None:
     path = Path(name)
@@ -42,6 +43,7 @@ def test_an_example_runs_on_the_bundled_model(examples: Workplace, name: str) ->
     assert "toy model" in finished.out
 
 
+@pytest.mark.slow
 def test_the_own_proposer_is_asked(examples: Workplace) -> None:
     there = Workplace(folder=examples.folder / "own-proposer", launcher=examples.launcher)
     text = (there.folder / "task.yaml").read_text().replace(", grammar]", "]")

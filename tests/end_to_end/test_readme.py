@@ -64,6 +64,7 @@ def shell(script: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_following_the_readme_with_a_csv_of_three_columns_ends_with_a_proven_prompt(folder: Path) -> None:
     own_data, full, *_ = blocks("yaml")
     _demo, from_csv, main_job, more, *_ = blocks("bash")

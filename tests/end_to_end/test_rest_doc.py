@@ -97,6 +97,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_what_the_page_shows_is_what_comes(tmp_path: Path) -> None:
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "data").symlink_to(CHECKOUT / "benchmarks" / "data")

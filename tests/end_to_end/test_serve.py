@@ -94,10 +94,10 @@ def test_it_says_where_it_serves_and_ends_on_ctrl_c(workplace: Workplace) -> Non
         assert "open to this machine, without keys" in said
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_it_ends_soon_also_while_somebody_watches_a_job(workplace: Workplace, stop: signal.Signals) -> None:
     def late(_number: int) -> Fault:
-        return Fault(delay_s=0.2)
+        return Fault(delay_s=0.1)
 
     with tickets.endpoint(late).in_thread() as endpoint:
         there = with_endpoint(workplace, endpoint)

@@ -4,6 +4,7 @@ was killed."""
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,18 @@ Respond = Callable[[Request], "str | Failure"]
 
 class Killed(Exception):
     """What a process dies of."""
+
+
+@dataclass(slots=True)
+class DyingJournal(MemoryJournal):
+    """Keeps facts as JSON; raises Killed right after its `dies_at`-th fact was written down."""
+
+    dies_at: int = 0
+
+    def record(self, point: str, fact: Mapping[str, Any]) -> None:
+        MemoryJournal.record(self, point, json.loads(json.dumps(fact)))
+        if len(self.facts) == self.dies_at:
+            raise Killed
 
 
 def chance(*parts: object) -> float:

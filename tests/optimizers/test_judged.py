@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,27 +16,14 @@ from benchmarks.evaluation.run import Assignment
 from benchmarks.models.prices import Price, Tariff
 from benchmarks.models.protocol import Failure, FailureKind, Request
 from benchmarks.tasks.task import Task
-from optimizers.journal import MemoryJournal
 from optimizers.judged import AGREEMENT
 from optimizers.plan import Plan
-from tests.endpoints.jobs import Killed, Respond, Respondent, chance, labelled_rows, truth
+from tests.endpoints.jobs import DyingJournal, Killed, Respond, Respondent, chance, labelled_rows, truth
 from tests.endpoints.judges import Course, JudgedJob, both, human_labels, judged_task, part, shades, strict, verdict
 
 PLAN = Plan(proof_rows=20, search_calls=70, repeat_calls=0, headroom_rows=6, probes=2, cohorts=(5, 2))
 CALLS = 300
 DEAR = (Caps(calls=CALLS, tokens=60_000), Caps(calls=CALLS, usd=60_000.0))
-
-
-@dataclass(slots=True)
-class DyingJournal(MemoryJournal):
-    """Keeps facts as JSON; raises Killed right after its `dies_at`-th fact was written down."""
-
-    dies_at: int = 0
-
-    def record(self, point: str, fact: Mapping[str, Any]) -> None:
-        MemoryJournal.record(self, point, json.loads(json.dumps(fact)))
-        if len(self.facts) == self.dies_at:
-            raise Killed
 
 
 @pytest.fixture(scope="module")

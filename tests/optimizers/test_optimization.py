@@ -210,10 +210,10 @@ def test_a_later_cohort_can_win() -> None:
     plan = Plan(proof_rows=80, search_calls=500, repeat_calls=0, headroom_rows=8, probes=2, cohorts=(8, 8, 8))
 
     def late(request: Request) -> str | Failure:
-        return of_quality(TASK, lambda prompt: 0.95 if prompt in better else 0.4)(request)
+        return of_quality(TASK, lambda prompt: 0.4 if prompt in first else 0.95)(request)
 
     candidates = job(plan=plan).run(Respondent(respond=of_quality(TASK, lambda _: 0.5))).outcome.standings
-    better = {s.candidate.prompt.digest for s in candidates if s.candidate.trial > 8}
+    first = {s.candidate.prompt.digest for s in candidates if s.candidate.trial <= 8}
     outcome = job(plan=plan, caps=Caps(calls=700)).run(Respondent(respond=late)).outcome
     assert outcome.decision == PROMOTE
 

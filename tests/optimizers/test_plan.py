@@ -42,7 +42,7 @@ def plan_for(calls: int, **task: Any) -> Plan:
     return make_plan(calls=calls, **{**usual, **task})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calls=st.integers(1, 10_000), task=tasks)
 def test_no_plan_takes_more_calls_than_the_cap(calls: int, task: dict[str, Any]) -> None:
     try:
@@ -56,7 +56,7 @@ def test_no_plan_takes_more_calls_than_the_cap(calls: int, task: dict[str, Any])
     assert 0 <= plan.proposer_calls <= min(task["proposer_calls"], PROPOSER_CALLS_PER_COHORT * len(plan.cohorts))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calls=st.integers(100, 10_000), task=tasks)
 def test_the_proof_gets_two_calls_on_each_test_row_up_to_a_quarter_of_the_calls(
     calls: int, task: dict[str, Any]
@@ -66,7 +66,7 @@ def test_the_proof_gets_two_calls_on_each_test_row_up_to_a_quarter_of_the_calls(
     assert plan.proof_calls == 2 * plan.proof_rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calls=st.integers(1, 120), task=tasks)
 def test_a_budget_that_is_too_small_is_told_the_smallest_larger_one_that_is_not(
     calls: int, task: dict[str, Any]
@@ -88,7 +88,7 @@ def test_the_refusal_names_what_was_given_what_is_left_and_what_is_needed() -> N
         plan_for(20)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(calls=st.integers(100, 10_000), task=tasks)
 def test_the_look_at_the_headroom_takes_at_most_a_quarter_of_the_search(calls: int, task: dict[str, Any]) -> None:
     plan = make_plan(calls=calls, **task)

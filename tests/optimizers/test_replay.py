@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,10 +11,10 @@ from benchmarks.ledger.memory import MemoryLedger
 from benchmarks.models.prices import Price, Tariff
 from benchmarks.models.protocol import Failure, FailureKind, Request
 from benchmarks.tasks.task import Task
-from optimizers.journal import MemoryJournal
 from optimizers.plan import Plan
 from tests.endpoints.jobs import (
     LABELS,
+    DyingJournal,
     Job,
     Killed,
     Respond,
@@ -32,18 +29,6 @@ from tests.endpoints.jobs import (
 
 PLAN = Plan(proof_rows=24, search_calls=110, repeat_calls=8, headroom_rows=8, probes=2, cohorts=(8, 2))
 CALLS = 190
-
-
-@dataclass(slots=True)
-class DyingJournal(MemoryJournal):
-    """Keeps facts as JSON; raises Killed right after its `dies_at`-th fact was written down."""
-
-    dies_at: int = 0
-
-    def record(self, point: str, fact: Mapping[str, Any]) -> None:
-        MemoryJournal.record(self, point, json.loads(json.dumps(fact)))
-        if len(self.facts) == self.dies_at:
-            raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +92,9 @@ def steady(task: Task, dies_at: int | None = None) -> Respondent:
     return Respondent(respond=mixed_quality(task), latency_s=latency_s, dies_at=dies_at)
 
 
-@pytest.mark.parametrize("dies_at", range(1, 166, 3))
+@pytest.mark.parametrize(
+    "dies_at", [pytest.param(call, marks=() if call % 9 == 1 else pytest.mark.slow) for call in range(1, 166, 3)]
+)
 def test_a_job_killed_at_any_call_ends_as_if_it_had_not_been(task: Task, uninterrupted: Result, dies_at: int) -> None:
     interrupted = job(task)
     first, second = steady(task, dies_at), steady(task)

@@ -20,7 +20,7 @@ from service.api.replies import etag, matches
 
 KEYWORDS_OF_JINJA = ["loop", "self", "true", "false", "none", "recursive", "without", "block", "set", "macro", "filter"]
 
-bounded = settings(deadline=None, max_examples=300)
+bounded = settings(deadline=None, max_examples=150)
 
 # What Jinja reads as structure, what it changes, and what it drops; then anything at all.
 STRUCTURE = st.text(st.sampled_from("{}%#-+\"'\\ \r\n\tab"), max_size=14)

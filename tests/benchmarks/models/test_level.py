@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.models.level import CUT, FIRST, Level
@@ -105,6 +105,7 @@ REPORTS = st.lists(
 )
 
 
+@example(ceiling=2, reports=[("answered", 1.0, 102), ("limit", 0.0, 1), ("answered", 1.0, 100)])
 @given(ceiling=st.integers(1, 300), reports=REPORTS)
 def test_it_is_never_below_one_nor_above_the_ceiling(ceiling: int, reports: list[tuple[str, float, int]]) -> None:
     level = Level(ceiling)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.budget import Caps
 from benchmarks.models.protocol import Request
 from optimizers.optimization import PROMOTE
@@ -28,6 +30,7 @@ def promoted(seed: int) -> bool:
     return result.outcome.decision == PROMOTE
 
 
+@pytest.mark.slow
 def test_chance_promotes_a_prompt_in_at_most_5_of_100_jobs() -> None:
     # The proof's exact test errs upwards in 1.5 % of jobs at most; these seeds give none, seeds 0 to 399 give 2.
     assert sum(promoted(seed) for seed in range(RUNS)) <= 5

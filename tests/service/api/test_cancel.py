@@ -67,7 +67,7 @@ def test_it_ends_soon_and_keeps_every_reply_that_was_on_its_way(tmp_path: Path, 
         assert took_s < CANCEL_S
         assert kept(server) == endpoint.answered == endpoint.requests < 160
         asked = endpoint.requests
-        time.sleep(1.0)
+        time.sleep(2 * delay_s)
         assert endpoint.requests == asked
 
 

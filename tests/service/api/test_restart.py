@@ -34,7 +34,7 @@ def slow() -> LocalEndpoint:
     return tickets.endpoint(late)
 
 
-@pytest.mark.parametrize("least", [1, 40, 80, 110])
+@pytest.mark.parametrize("least", [*(pytest.param(calls, marks=pytest.mark.slow) for calls in (1, 80)), 40, 110])
 def test_a_job_goes_on_with_the_next_server_as_if_nothing_had_happened(
     tmp_path: Path, finished: Finished, least: int
 ) -> None:
@@ -101,6 +101,7 @@ def worker(home: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_s_job_is_taken_over_by_another(tmp_path: Path, finished: Finished) -> None:
     with slow().in_thread() as endpoint:
         environment = endpoints(endpoint.url, max_concurrency=MOST_PAID_TWICE)
@@ -130,6 +131,7 @@ def test_a_worker_is_stopped_by_a_signal_and_hands_its_job_back(tmp_path: Path) 
         assert endpoint.answered == endpoint.requests
 
 
+@pytest.mark.slow
 def test_workers_share_the_jobs_and_none_is_done_twice(tmp_path: Path) -> None:
     with tickets.endpoint().in_thread() as endpoint:
         environment = endpoints(endpoint.url, max_concurrency=MOST_PAID_TWICE)

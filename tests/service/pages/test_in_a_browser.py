@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 SLY = "Which team? <script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
-SLOW_S = 0.2
+SLOW_S = 0.1
 
 
 @dataclass(slots=True)
