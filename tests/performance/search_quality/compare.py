@@ -47,6 +47,7 @@ BUDGETS = (60, 100, 150, 200, 300, 400, 500, 600, 800, 1000, 1300, 1600, 2000, 2
 PROVEN_BUDGETS = (600, 1000, 2000)
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 DRAWN = "lmentry/"
+EVERY = "all"
 CHANCE_BUDGET = 1000
 CHANCE_SEEDS = 10
 """In flat arenas there are so many times as many runs, to see how rare what should be rare is; of anytime searchers,
@@ -60,6 +61,9 @@ def main() -> None:
     parser.add_argument("--calls", nargs="+", type=int, default=list(BUDGETS), help="the budgets to run")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--peer-seeds", type=int, default=5, help="seeds of the peers themselves")
+    parser.add_argument(
+        "--fully", nargs="*", default=["gepa-60"], choices=list(SEARCHERS), metavar="NAME", help="peers with all seeds"
+    )
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "whet-search-quality.jsonl")
@@ -86,15 +90,19 @@ def _told(options: argparse.Namespace, wanted: Mapping[str, Sequence[Cell]], run
     """Everything that is printed, as Markdown."""
     packages = ("whet", "numpy", "optuna", "dspy", "gepa", "promptolution")
     yield (
-        f"{options.seeds} seeds, {options.peer_seeds} of the peers, from {options.first_seed}. Python "
+        f"{options.seeds} seeds, {options.peer_seeds} of the peers but {', '.join(options.fully)}, from "
+        f"{options.first_seed}. Python "
         f"{platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in packages)}."
     )
     arenas = list(dict.fromkeys(cell.arena for cell in wanted["search"]))
-    for family in dict.fromkeys(name.split("/")[0] for name in arenas):
-        inside = [name for name in arenas if name.split("/")[0] == family]
+    groups: dict[str, list[str]] = {}
+    for name in arenas:
+        groups.setdefault(name.split("/")[0], []).append(name)
+    for group, inside in {EVERY: arenas, **groups}.items():
         part = {cell: runs[cell] for cell in wanted["search"] if cell.arena in inside}
         decided = {cell: runs[cell] for cell in wanted["decision"] if cell.arena in inside}
-        yield f"\n### {family}\n\n{', '.join(f'`{name}`' for name in inside)}. Mean regret after so many task calls:\n"
+        listed = "All of the following" if group == EVERY else ", ".join(f"`{name}`" for name in inside)
+        yield f"\n### {group}\n\n{listed}. Mean regret after so many task calls:\n"
         yield from regret_table(part)
         yield "\nThe calls that whet needs for the regret of the best peer:\n"
         yield from against_peers(part)
@@ -119,12 +127,15 @@ def _wanted(options: argparse.Namespace, arenas: Sequence[str]) -> dict[str, lis
     def seeds(count: int) -> range:
         return range(options.first_seed, options.first_seed + count)
 
+    peers = chosen(PEERS)
+    few = seeds(options.peer_seeds)
     most = max(options.calls)
     anytime = [name for name in chosen(TEXTBOOK, PEERS) if SEARCHERS[name].anytime]
     others = [name for name in chosen(TEXTBOOK, PROVEN) if not SEARCHERS[name].anytime]
     return {
         "search": cells(chosen(OURS, TEXTBOOK), arenas, seeds(options.seeds), options.calls)
-        + cells(chosen(PEERS), arenas, seeds(options.peer_seeds), options.calls),
+        + cells([name for name in peers if name not in options.fully], arenas, few, options.calls)
+        + cells([name for name in peers if name in options.fully], arenas, seeds(options.seeds), options.calls),
         "decision": cells(chosen(PROVEN), arenas, seeds(options.seeds), PROVEN_BUDGETS),
         "chance": cells(others, FLAT, seeds(CHANCE_SEEDS * options.seeds), [CHANCE_BUDGET])
         + cells(anytime, FLAT, seeds(4 * options.peer_seeds), [most]),
