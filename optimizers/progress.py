@@ -33,7 +33,8 @@ class PhaseStarted:
 class Advanced:
     """How far a job is.
 
-    `calls_done` counts rollouts, replies from the ledger included; `calls_planned` is what they come to at most by
+    `calls_done` counts rollouts, replies from the ledger included, but not those that were known before the job began
+    and are no part of its plan (the free rows of a warm start); `calls_planned` is what they come to at most by
     the end of the job, which falls when a phase ends early. `rate_per_s` is the rollouts a second of the last seconds,
     `eta_s` how long the calls that are left take at that rate (never beyond the seconds cap); both are None before
     anything can be said. `concurrency` is how many requests may be under way at the endpoint now, 0 while it is
@@ -96,7 +97,7 @@ class Tally:
         self._observer = observer
         self._level = level
         self._clock = clock
-        self._done = self._missing = self._format_failures = self._planned = 0
+        self._done = self._missing = self._format_failures = self._planned = self._known = 0
         self._begun_at = clock()
         self._elapsed_before_s = 0.0
         self._next_report_at = self._begun_at
@@ -106,13 +107,20 @@ class Tally:
         """The job may make `calls_left` more calls."""
         self._planned = self._done + calls_left
 
+    def skip(self, known: int) -> None:
+        """The first `known` rollouts were known before the job began: they are no calls of its plan."""
+        self._known = known
+
     def resume_at(self, elapsed_s: float) -> None:
         """The job has taken `elapsed_s` seconds by now, those of earlier runs included."""
         self._begun_at, self._elapsed_before_s = self._clock(), elapsed_s
 
     def count(self, rollout: Rollout) -> None:
         """One more rollout is done."""
-        self._done += 1
+        if self._known:
+            self._known -= 1
+        else:
+            self._done += 1
         if rollout.problem is not None:
             self._missing += rollout.score is None
             self._format_failures += rollout.problem in (FORMAT, TRUNCATED)

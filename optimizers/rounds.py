@@ -17,7 +17,7 @@ from optimizers.board import Standing
 from optimizers.evaluator import Evaluator
 from optimizers.journal import Journal
 from optimizers.progress import Notice, Observer, silent
-from optimizers.proposers.author import Author, Draft, Writer
+from optimizers.proposers.author import Author, Draft, Writer, point_of
 from optimizers.proposers.bandit import Trial, choose
 from optimizers.proposers.exchange import Scored, exchanged
 from optimizers.proposers.failures import MOST_ROWS, TrainFailure, failures_of
@@ -196,7 +196,7 @@ class Rounds:
         self, commissions: Sequence[Commission], known: Sequence[Proposal], author: Author
     ) -> list[Proposal]:
         """What the model wrote, without what is refused."""
-        drafts = await author.write(commissions, f"round {self._number}")
+        drafts = await author.write(commissions, point_of(self._number))
         orders = commissions[: len(drafts)]
         self.calls += len(orders)
         self._calls_by_operator.update(order.operator for order in orders)

@@ -168,7 +168,7 @@ class Search:
         """Baseline and a few very different prompts on the first rows; on more, where that might end the job."""
         probes, first = self.newcomers[: self.plan.probes], self.plan.headroom_rows
         planned = first * (1 + len(probes)) + self.plan.repeat_calls
-        self.enter("headroom", planned + len(self.problem.known), later=self.plan.calls - planned)
+        self.enter("headroom", planned, later=self.plan.calls - planned)
         await self.evaluator.block(self.problem.known)
         self.board.enter(self.earlier)
         found = await look(

@@ -34,6 +34,7 @@ async def batched(
     run: str,
     caps: Caps,
     ledger: Ledger,
+    occasion: Occasion | None = None,
     mark: int,
     home: Home,
     environment: Mapping[str, str],
@@ -48,16 +49,16 @@ async def batched(
     block is left by an error or a cancellation the open batches go on at the provider, and `on_left` is told;
     `on_notice` is told how far they are.
     """
-    tariff = tariff_for(endpoint, caps)
+    tariff, occasion = tariff_for(endpoint, caps), occasion or Occasion()
     budget = Budget(caps)
     submissions = Submissions(home, run=run, now_mark=mark)
     lane = batch_lane(endpoint, tariff, submissions, environment, on_notice=on_notice, on_left=on_left, rhythm=rhythm)
     metered = Metered(inner=lane, budget=budget, tariff=tariff)
     retrying = Retrying(metered, patience=ONE_ATTEMPT, rng=random.Random(0))
     model = Recorded(
-        Kept(inner=retrying, ledger=ledger, occasion=Occasion()),
+        Kept(inner=retrying, ledger=ledger, occasion=occasion),
         ledger=ledger,
-        occasion=Occasion(),
+        occasion=occasion,
         mark=submissions.mark,
         budget=budget,
         tariff=tariff,

@@ -26,6 +26,7 @@ from benchmarks.tasks.task import Task, check_variables
 from optimizers.progress import Notice, Observer, PhaseStarted, Tally, silent
 from service.batches import batched
 from service.connection import caps_of, connected, endpoints_of
+from service.epochs import epoch_of
 from service.home import Home
 from service.journal import SqlLooks
 from service.judging import calls_for, evaluated, graded_by, judge_json
@@ -40,13 +41,15 @@ async def run_evaluation(
     split: Split,
     home: Home,
     *,
+    fresh: bool = False,
     environment: Mapping[str, str],
     observer: Observer = silent,
     on_left: Callable[[str], None] = nobody,
 ) -> dict[str, Any]:
     """The score of `prompt` on `split` of `task`, as JSON values.
 
-    Replies that the ledger holds are not paid for again. If the model is asked in batches and the evaluation ends
+    Replies that the ledger holds are not paid for again, unless `fresh` begins a new epoch, in which later evaluations
+    of the same prompt on the same split go on. If the model is asked in batches and the evaluation ends
     early, `on_left` is told, in words, which batches go on at the provider. An evaluation on test is logged as a look
     at it. Raises BudgetError before anything is spent if the task's cap is smaller than the split, and when the seconds
     cap is reached before all rows are done.
@@ -68,15 +71,17 @@ async def run_evaluation(
     if len(endpoints) > 1 and any(endpoint.batch for endpoint in endpoints.values()):
         raise TaskError("A judge grades replies one by one: take batch: true out of model and judge_model.")
     ledger = SqlLedger(home.engine, home.now)
+    occasion = Occasion(epoch=epoch_of(digest(_evaluated(task, prompt, split)), home, fresh=fresh))
     try:
         mark = await ledger.mark()
         cache = await prefix_cache(endpoint)
         connecting = (
             batched(
                 endpoint,
-                run=_name(task, prompt, split),
+                run=_name(task, prompt, split, occasion.epoch),
                 caps=caps,
                 ledger=ledger,
+                occasion=occasion,
                 mark=mark,
                 home=home,
                 environment=environment,
@@ -88,7 +93,7 @@ async def run_evaluation(
                 endpoints,
                 caps=caps,
                 ledger=ledger,
-                occasion=Occasion(),
+                occasion=occasion,
                 mark=mark,
                 seed=task.spec.seed,
                 environment=environment,
@@ -121,7 +126,8 @@ async def run_evaluation(
     look = None
     if split is Split.TEST:
         model = endpoint.model_identity
-        looked = digest([prompt.digest, model.endpoint, model.model, *graded_by(task)])
+        epoch = [occasion.epoch] if occasion.epoch else []
+        looked = digest([prompt.digest, model.endpoint, model.model, *graded_by(task), *epoch])
         look = SqlLooks(home).count(task.dataset.test_digest, looked)
     scored = [example for example, _ in done]
     arm = Arm(
@@ -156,11 +162,17 @@ async def run_evaluation(
     }
 
 
-def _name(task: Task, prompt: Prompt, split: Split) -> str:
+def _name(task: Task, prompt: Prompt, split: Split, epoch: str) -> str:
     """What is evaluated, on which budget: the same again is the same evaluation."""
-    model, budget = endpoints_of(task.spec)[TASK].model_identity, task.spec.budget
-    evaluated = [task.name, prompt.digest, split.value, task.dataset.digest, model.endpoint, model.model]
-    return digest([*evaluated, budget.calls, budget.tokens, budget.usd])
+    budget = task.spec.budget
+    once = [budget.calls, budget.tokens, budget.usd, *([epoch] if epoch else [])]
+    return digest([*_evaluated(task, prompt, split), *once])
+
+
+def _evaluated(task: Task, prompt: Prompt, split: Split) -> list[str]:
+    """What is evaluated."""
+    model = endpoints_of(task.spec)[TASK].model_identity
+    return [task.name, prompt.digest, split.value, task.dataset.digest, model.endpoint, model.model]
 
 
 async def run_within(

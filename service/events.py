@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.digests import canonical
 from benchmarks.errors import StorageError
 from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted
 from service.home import Home
@@ -32,7 +34,9 @@ class Recorded:
 
 @dataclass(slots=True)
 class EventLog:
-    """Observes one job; `flush` writes what came since the last one, with the job's progress, in one transaction."""
+    """Observes one run of a job; `flush` writes what came since the last one, with the job's progress, in one
+    transaction. What an earlier run of the job told, and this one tells again on its way to where that ended, is not
+    written twice."""
 
     home: Home
     job_id: str
@@ -41,10 +45,12 @@ class EventLog:
     _new: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _progress: dict[str, Any] = field(default_factory=dict)
     _changed: bool = False
+    _told: Counter[bytes] = field(default_factory=Counter, repr=False)
     _flushing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         self._progress |= {"phase": None, "calls_done": 0, "calls_planned": self.calls_planned}
+        self._told.update(_content(event.kind, event.data) for event in events_after(self.home, self.job_id, 0))
 
     def __call__(self, event: Event) -> None:
         """Takes note of `event`."""
@@ -52,7 +58,7 @@ class EventLog:
         match event:
             case PhaseStarted():
                 self._progress["phase"] = event.phase
-                self._new.append((PHASE, {"phase": event.phase, "calls_planned": event.calls_planned}))
+                self._tell(PHASE, {"phase": event.phase, "calls_planned": event.calls_planned})
             case Advanced():
                 self._progress |= {
                     "calls_done": event.calls_done,
@@ -85,9 +91,18 @@ class EventLog:
                     "calls_done": self._progress["calls_done"],
                 }
                 self._progress["best"] = best
-                self._new.append((BEST, best))
+                self._tell(BEST, best)
             case Notice():
-                self._new.append((LOG, {"message": event.message}))
+                self._tell(LOG, {"message": event.message})
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        content = _content(kind, data)
+        if self._told[content]:
+            self._told[content] -= 1
+            return
+        if kind != LOG:  # Further than any run before: what is told from now on is new, also if it was told before.
+            self._told.clear()
+        self._new.append((kind, data))
 
     def flush(self) -> None:
         """Writes what is new."""
@@ -131,6 +146,11 @@ class EventLog:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             self.flush()
+
+
+def _content(kind: str, data: Mapping[str, Any]) -> bytes:
+    """What tells one event from another; how many calls had been counted when it came differs from run to run."""
+    return canonical([kind, {name: value for name, value in data.items() if name != "calls_done"}])
 
 
 def _rounded(value: float | None) -> float | None:

@@ -124,6 +124,12 @@ class Home:
             yield bool(held)
 
 
+def has_home(environment: Mapping[str, str]) -> bool:
+    """Whether there is a home already where the environment says; a database on a server counts as one."""
+    folder = Path(environment.get("WHET_HOME") or ".whet")
+    return bool(environment.get("WHET_DATABASE_URL")) or (folder / DATABASE).exists()
+
+
 def open_home(environment: Mapping[str, str]) -> Home:
     """The home that the environment names. Raises StorageError if its database cannot be used."""
     folder = Path(environment.get("WHET_HOME") or ".whet")

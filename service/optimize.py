@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.budget import PROPOSER, TASK, Caps, Charge
+from benchmarks.budget import TASK
 from benchmarks.errors import WhetError
-from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.ledger.protocol import Ledger, Occasion
 from benchmarks.ledger.sql import SqlLedger
 from benchmarks.models.connect import tariff_for
 from benchmarks.models.protocol import ModelIdentity
-from benchmarks.models.tokens import token_counter
 from benchmarks.models.vllm_metrics import prefix_cache, share_since
 from benchmarks.tasks.schema import SECTIONS
 from benchmarks.tasks.task import Task
@@ -25,16 +23,15 @@ from optimizers.optimization import PROMOTE, Outcome, optimize
 from optimizers.plan import Plan
 from optimizers.problem import make_problem, plan_for
 from optimizers.progress import Event, Notice, Observer, silent
-from optimizers.proposers.author import PHASE as PROPOSE
 from optimizers.proposers.author import Writer
-from optimizers.proposers.forecast import expected
-from optimizers.rehearsal import rehearse
 from optimizers.repertoire import proposer_parameters
 from optimizers.search import Problem
 from service.connection import Models, caps_of, connected, endpoints_of
+from service.course import Course
 from service.earlier import settle, warm_start
 from service.endpoints import UnusableModel
 from service.events import EventLog
+from service.foresight import free_rows
 from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs, job_identity
 from service.journal import SqlJournal, SqlLooks
@@ -44,7 +41,6 @@ from service.judging import (
     graded_by,
     judge_calls,
     judge_json,
-    judge_part,
     make_evaluator,
     rollouts_of,
     too_few_labels,
@@ -52,6 +48,7 @@ from service.judging import (
 )
 from service.registry import Registry
 from service.result import TOY, evidence_json, result_json
+from service.writing import proposer_json
 
 Announce = Callable[[Job, Plan | None], None]
 
@@ -199,6 +196,7 @@ class _Run:
             on_notice=lambda message: self.observer(Notice(message=message)),
         ) as models:
             connection = models.task
+            course = Course(plan=plan, observer=self.observer)
             evaluator = make_evaluator(
                 self.task,
                 models,
@@ -207,7 +205,7 @@ class _Run:
                 budget=connection.budget,
                 tariff=connection.tariff,
                 journal=journal,
-                observer=self.observer,
+                observer=course,
                 level=lambda: connection.level,
                 at_once=connection.at_once,
             )
@@ -221,6 +219,10 @@ class _Run:
                 mark=self.job.ledger_mark or 0,
                 journal=journal,
             )
+            evaluator.tally.skip(len(known))
+            course.follow(evaluator, known=len(known))
+            if known:
+                self.observer(Notice(message=free_rows(known)))
             outcome = await optimize(
                 replace(problem, known=known),
                 plan,
@@ -229,10 +231,10 @@ class _Run:
                 journal=journal,
                 looks=SqlLooks(self.home),
                 writer=_writer(self.task, models),
-                observer=self.observer,
+                observer=course,
             )
         agreement = agreement_in(evaluator)
-        outcome = withheld(outcome, self.task, agreement)
+        outcome = withheld(course.explained(outcome, problem), self.task, agreement)
         judge = judge_json(self.task, agreement)
         baseline_version, winner_version = self._register(outcome, Registry(self.home), judge)
         return result_json(
@@ -250,6 +252,8 @@ class _Run:
             baseline_version=baseline_version,
             problems=dict(sorted(evaluator.problems().items())),
             earlier=problem.earlier,
+            proposer=proposer_json(self.task, outcome, plan, journal),
+            overtaken=course.overtaken(outcome, problem),
         )
 
     def _register(
@@ -282,67 +286,4 @@ def _writer(task: Task, models: Models) -> Writer | None:
         parameters=proposer_parameters(section),
         tariff=proposer.tariff,
         budget=proposer.budget,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What a run would spend, and the smallest difference that its proof could show.
-
-    `by_phase` is what a rehearsal spent in each phase, `cost_usd` of a charge is None where the price is unknown.
-    `fewest_tokens` and `most_tokens` are those of the cheapest and of the dearest of several rehearsals: how long the
-    prompts are that win, nobody knows beforehand. `plan` counts rollouts, which a judge grades by `judge_calls` more.
-    """
-
-    plan: Plan
-    caps: Caps
-    by_phase: Mapping[str, Charge]
-    fewest_tokens: int
-    most_tokens: int
-    smallest_difference: float
-    judge_calls: int
-
-    @property
-    def most_calls(self) -> int:
-        """The calls of all models at most: never more than the cap."""
-        return self.plan.calls + self.judge_calls
-
-    @property
-    def spent(self) -> Charge:
-        """What all phases together spend."""
-        return sum(self.by_phase.values(), Charge())
-
-
-def _to_be_written(task: Task, problem: Problem, plan: Plan, caps: Caps) -> Charge:
-    """What the proposer model is expected to take, if there is one."""
-    proposer = endpoints_of(task.spec).get(PROPOSER)
-    if problem.repertoire is None or proposer is None:
-        return Charge()
-    tariff, counter = tariff_for(proposer, caps), token_counter(proposer)
-    return expected(problem.repertoire, plan.proposer_calls, tariff=tariff, counter=counter)
-
-
-def forecast(task: Task, settings: Settings) -> Forecast:
-    """What optimizing `task` would spend; nothing is called, and nothing is written.
-
-    Raises BudgetError, as the run would, if the calls, tokens or dollars do not pay for a first comparison. Not to be
-    called where an event loop runs.
-    """
-    endpoint = endpoints_of(task.spec)[TASK]
-    problem, plan, _ = prepare(task, endpoint.model_identity, "", settings)
-    caps = caps_of(task.spec.budget)
-    tariff = tariff_for(endpoint, caps)
-    judge = judge_part(task, caps)
-    rehearsed = asyncio.run(
-        rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint), judge=judge)
-    )
-    written = _to_be_written(task, problem, plan, caps)
-    return Forecast(
-        plan=plan,
-        caps=caps,
-        by_phase={**({PROPOSE: written} if written.calls else {}), **rehearsed.by_phase},
-        fewest_tokens=rehearsed.fewest_tokens + written.amount.tokens,
-        most_tokens=rehearsed.most_tokens + written.amount.tokens,
-        smallest_difference=smallest_detectable_difference(plan.proof_rows),
-        judge_calls=judge_calls(task, plan),
     )

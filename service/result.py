@@ -46,6 +46,8 @@ def result_json(
     baseline_version: int,
     problems: dict[str, int],
     earlier: Sequence[Prompt] = (),
+    proposer: dict[str, Any] | None = None,
+    overtaken: str | None = None,
 ) -> dict[str, Any]:
     """Everything a user may want to know, with the names that the schema of results gives it."""
     return {
@@ -53,10 +55,12 @@ def result_json(
         "task": task,
         "model": model_json(endpoint),
         "judge": judge,
+        "proposer": proposer,
         "dataset_digest": dataset_digest,
         "seed": seed,
         "decision": outcome.decision,
         "why": outcome.why,
+        "overtaken": overtaken,
         "winner": prompt_json(outcome.winner.prompt, winner_version),
         "baseline": prompt_json(outcome.baseline.prompt, baseline_version),
         "runners_up": runners_up_json(outcome),
@@ -261,7 +265,7 @@ def _headroom(headroom: Headroom | None) -> dict[str, Any] | None:
 
 
 def _placing(placing: Placing | None) -> dict[str, Any] | None:
-    if placing is None:
+    if placing is None or not placing.tells:
         return None
     return {
         "ahead": placing.ahead,

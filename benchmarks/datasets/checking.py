@@ -174,9 +174,10 @@ def _duplicates(dataset: Dataset, rows: Sequence[Example]) -> Iterator[Finding]:
         (split, row), (other_split, other) = max(leaks, key=lambda leak: Split.TEST in (leak[0][0], leak[1][0]))
         yield _warning(
             "near_duplicates",
-            f"{_count(leaks, 'pair', 'pairs')} of rows in different splits, with {len(tested)} rows of test among "
-            f"them, are nearly the same, such as {row.origin} ({split}) and {other.origin} ({other_split}): a prompt "
-            f"may look better than it is. Set split.near_duplicates to group, or take one of each pair out of the "
+            f"{_count(leaks, 'pair', 'pairs')} of rows in different splits, with "
+            f"{_count(sorted(tested), 'row', 'rows')} of test among them, are nearly the same, such as {row.origin} "
+            f"({split}) and {other.origin} ({other_split}): a prompt may look better than it is. Set "
+            f"split.near_duplicates to group, or take one of each pair out of the "
             f"files; leave them if the task's rows are alike by nature.",
         )
 

@@ -7,6 +7,7 @@ was reached, are in the journal.
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +32,9 @@ LONGEST_SHARE = 0.15
 """The share of the seconds cap for which replies are asked for at one point: a proposer that does not answer must leave
 time for the search and the proof."""
 
+LONGEST_REASON = 140
+"""Characters of a reason."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
@@ -49,6 +53,27 @@ class Draft:
     instruction: str
     hypothesis: str
     closed: bool
+
+
+def reasons(journal: Journal, rounds: int) -> Counter[str]:
+    """Why replies never came in the first `rounds` rounds of a job, in a few words, and to how many calls."""
+    found: Counter[str] = Counter()
+    for number in range(1, rounds + 1):
+        settled = journal.recall(point_of(number)) or {}
+        found.update(kind.replace("_", " ") for kind, _ in settled.get("missing", {}).values())
+        if "given_up" in settled:
+            found[_in_brief(settled["given_up"])] += settled.get("asked", 1)
+    return found
+
+
+def point_of(number: int) -> str:
+    """Under which name the journal has what came of the `number`-th round."""
+    return f"round {number}"
+
+
+def _in_brief(why: str) -> str:
+    """What happened, without what the endpoint said of it."""
+    return textwrap.shorten(why.partition(": ")[0].partition(". ")[0], LONGEST_REASON, placeholder=" …")
 
 
 class Author:
@@ -147,7 +172,7 @@ class Author:
     ) -> list[Draft | Refusal]:
         await withdraw_within(self._writer.model, self._grace_s())
         charge = asdict(self._spent - before)
-        fact = {"given_up": why, "charge": charge, "elapsed_s": self._evaluator.now_s()}
+        fact = {"given_up": why, "asked": len(orders), "charge": charge, "elapsed_s": self._evaluator.now_s()}
         self._journal.record(point, fact)
         self._restore_time(fact)
         self.exhausted = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,18 +15,18 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from benchmarks.errors import BudgetError, DataError, MetricError, TaskError, WhetError
 from benchmarks.tasks.schema import parse_task
-from benchmarks.tasks.task import load_task
+from benchmarks.tasks.task import Task, load_task
 from service.api.bodies import OptimizationBody
 from service.api.replies import ForecastReply, Optimization, Optimizations, etag, link_next, matches
 from service.api.security import allowed
 from service.api.state import State
 from service.endpoints import UnusableModel, with_endpoints
 from service.errors import Refused, blaming
-from service.events import Recorded, events_after
+from service.events import DONE, Recorded, events_after
+from service.forecast import Forecast, forecast
 from service.idempotency import once
 from service.jobs import OPEN, RUNNING, Job
 from service.keys import WRITE, Caller
-from service.optimize import forecast
 from service.submit import submit
 
 router = APIRouter(prefix="/v1/optimizations", tags=["optimizations"])
@@ -52,7 +53,7 @@ def create(
         content = with_endpoints(body.content(), state.endpoints)
         task = load_task(parse_task(content), Path(), allow_code=False)
         if dry_run:
-            return JSONResponse(ForecastReply.of(forecast(task, state.settings)).model_dump())
+            return JSONResponse(ForecastReply.of(_forecast(task, state, fresh=body.fresh)).model_dump())
         with once(state.home, caller.id, idempotency_key, [content, body.fresh]) as earlier:
             job = state.jobs.get(earlier.optimization) if earlier.optimization else None
             if job is None:
@@ -60,6 +61,10 @@ def create(
                 earlier.optimization = job.id
     headers = {"Location": f"{router.prefix}/{job.id}", **(RETRY_AFTER if job.status in OPEN else {})}
     return JSONResponse(Optimization.of(job).model_dump(), status_code=202, headers=headers)
+
+
+def _forecast(task: Task, state: State, *, fresh: bool) -> Forecast:
+    return forecast(task, replace(state.settings, fresh=fresh), state.home)
 
 
 def _places(body: OptimizationBody) -> dict[type[WhetError], str | Callable[[Any], str]]:
@@ -143,7 +148,8 @@ def stream(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """What happens, as server-sent events: `phase`, `best`, `log`, `progress`, and `done` at the end. Each but
-    `progress` has an id; `Last-Event-ID` replays what came after it."""
+    `progress` has an id; `Last-Event-ID` replays what came after it. Of an optimization that was stopped and carried on
+    only the last `done` is told."""
     state = State.of(request)
     state.jobs.get(job_id)
     after = last_event_id or "0"
@@ -169,13 +175,13 @@ async def _events(state: State, job_id: str, after: int) -> AsyncIterator[bytes]
             shown = job.progress
             yield _sse("progress", job.progress)
         for event in new:
-            after = event.sequence
+            if event.kind == DONE and (job.status in OPEN or event is not new[-1]):
+                continue  # It had ended, and was carried on; or it ends just now, which the next look sees.
+            after, said = event.sequence, clock()
             yield _sse(event.kind, event.data, after)
         if job.status not in OPEN:
             return
-        if new:
-            said = clock()
-        elif clock() - said >= COMMENT_S:
+        if clock() - said >= COMMENT_S:
             said = clock()
             yield b": still here\n\n"
         await asyncio.sleep(POLL_S)

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from service.forecast import Forecast
 from service.jobs import Job
-from service.optimize import Forecast
 from service.registry import Move, Overview, Version
 
 
@@ -55,7 +55,9 @@ class Optimizations(BaseModel):
 class ForecastReply(BaseModel):
     """What an optimization would spend at most (`calls`) and is expected to (`expected_calls`, tokens, USD; null where
     the price is unknown), and the smallest true gain that its proof would show in four runs of five. `fewest_tokens`
-    and `most_tokens` span what several rehearsals took: it depends on which prompts win."""
+    and `most_tokens` span what several rehearsals took: it depends on which prompts win. `notices` say in words what
+    to know before anything is spent: a key that is not set, too few human labels for a judge, constraints that the
+    prompt itself violates, what the search would start from and what of it is free."""
 
     calls: int
     expected_calls: int
@@ -69,6 +71,7 @@ class ForecastReply(BaseModel):
     most_tokens: int
     usd: float | None
     smallest_detectable_difference: float
+    notices: list[str]
 
     @staticmethod
     def of(forecast: Forecast) -> ForecastReply:
@@ -87,6 +90,7 @@ class ForecastReply(BaseModel):
             most_tokens=forecast.most_tokens,
             usd=spent.cost_usd,
             smallest_detectable_difference=forecast.smallest_difference,
+            notices=list(forecast.notices),
         )
 
 

@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.budget import Caps
-from benchmarks.datasets.checking import Report, Severity
 from benchmarks.evaluation.judged import UNGRADED
 from benchmarks.evaluation.rollout import FORMAT, TRUNCATED
 from benchmarks.models.protocol import FailureKind
 from optimizers.optimization import PROMOTE
+from optimizers.placing import FEWEST_ROWS
 from optimizers.search import STYLE_WORDS
 from service.cli.findings import print_front, print_mattered
-from service.optimize import Forecast
+from service.forecast import Forecast
 from service.result import TOY
 
 _PROBLEMS = {
@@ -35,13 +35,6 @@ _PROBLEMS = {
     FailureKind.UNAFFORDABLE.value: "missing (no budget left)",
     UNGRADED: "that the judge did not grade",
 }
-_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
-
-
-def print_findings(console: Console, report: Report) -> None:
-    """What the data check found, in words."""
-    for finding in report.findings:
-        console.print(Text(f"{finding.severity}: {finding.message}", style=_STYLES[finding.severity]), soft_wrap=True)
 
 
 def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> None:
@@ -56,23 +49,26 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
     if evidence is not None:
         console.print(_scores(evidence, same=same))
         if not same:
-            console.print(Text(_difference(evidence["difference"]), style="bold"), soft_wrap=True)
+            console.print(Text(_difference(evidence["difference"]), style="bold"))
         if evidence["slices"]:
             console.print(_slices(evidence["slices"], same=same))
+    if result.get("overtaken"):
+        console.print(Text(result["overtaken"]))
     if result.get("earlier"):
-        console.print(Text(_earlier(result["earlier"])), soft_wrap=True)
+        console.print(Text(_earlier(result["earlier"])))
     print_front(console, result)
     print_mattered(console, result)
-    if result["placing"]:
-        console.print(Text(_placing(result["placing"])), soft_wrap=True)
-    console.print(Text(_spent(result)), soft_wrap=True)
+    if result["placing"] and result["placing"]["rows"] >= FEWEST_ROWS:  # Earlier versions placed it by a single row.
+        console.print(Text(_placing(result["placing"])))
+    console.print(Text(_spent(result)))
     print_roles(console, result["spent"])
     print_judge(console, result)
     print_problems(console, result)
+    print_proposer(console, result)
     print_model(console, result)
     name = "Your prompt" if same else "The winning prompt" if promoted else "The best candidate, not proven"
     console.print(Text(f"\n{name}", style="bold"))
-    console.print(Text(f"{_factors(winner['factors'])}; parameters: {_pairs(winner['parameters'])}"), soft_wrap=True)
+    console.print(Text(f"{_factors(winner['factors'])}; parameters: {_pairs(winner['parameters'])}"))
     for message in winner["messages"]:
         console.print(Text(f"┌ {message['role']}", style="bold cyan"))
         for line in message["content"].split("\n"):
@@ -90,7 +86,7 @@ def print_card(console: Console, result: Mapping[str, Any], *, where: str) -> No
 def print_model(console: Console, result: Mapping[str, Any]) -> None:
     """That the scores are a toy's, if they are."""
     if result["model"]["toy"]:
-        console.print(Text(TOY, style="yellow"), soft_wrap=True)
+        console.print(Text(TOY, style="yellow"))
 
 
 def print_judge(console: Console, result: Mapping[str, Any]) -> None:
@@ -106,14 +102,21 @@ def print_roles(console: Console, spent: Mapping[str, Any]) -> None:
     roles = spent.get("by_role", {})
     if len(roles) > 1:
         parts = [f"{r} {s['calls']} calls, {s['tokens']} tokens, {_usd(s['usd'])}" for r, s in roles.items()]
-        console.print(Text(f"By model: {'; '.join(parts)}."), soft_wrap=True)
+        console.print(Text(f"By model: {'; '.join(parts)}."))
 
 
 def print_problems(console: Console, result: Mapping[str, Any]) -> None:
     """What went wrong with replies, if anything did."""
     if result["problems"]:
         counts = ", ".join(f"{number} {_PROBLEMS.get(kind, kind)}" for kind, number in result["problems"].items())
-        console.print(Text(f"Of all replies: {counts}."), soft_wrap=True)
+        console.print(Text(f"Of all replies: {counts}."))
+
+
+def print_proposer(console: Console, result: Mapping[str, Any]) -> None:
+    """That the proposer model failed, if it did. Results of earlier versions know nothing of it."""
+    proposer = result.get("proposer")
+    if proposer is not None and proposer["words"]:
+        console.print(Text(proposer["words"], style="yellow"))
 
 
 def _earlier(earlier: Sequence[Mapping[str, Any]]) -> str:
@@ -227,8 +230,9 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
             f"With {plan.proof_rows} test rows, a true gain of {forecast.smallest_difference:.3f} is proven in four "
             "runs of five; a smaller one is likely to be missed. Nothing was called."
         ),
-        soft_wrap=True,
     )
+    for notice in forecast.notices:
+        console.print(Text(notice, style="yellow"))
 
 
 def _caps(caps: Caps) -> str:
@@ -252,7 +256,6 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
             f"{score['high']:.3f}, {result['n']} rows{missing})"
         ),
         style="bold",
-        soft_wrap=True,
     )
     if result["slices"]:
         table = Table()
@@ -275,6 +278,5 @@ def print_evaluation(console: Console, result: Mapping[str, Any]) -> None:
     spent = result["spent"]
     console.print(
         Text(f"Spent {spent['calls']} calls{_cached(spent)}; {spent['ledger_hits']} free replies from the ledger."),
-        soft_wrap=True,
     )
     print_roles(console, spent)

@@ -16,7 +16,8 @@ from benchmarks.errors import TaskError
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.tasks.task import Task
 from optimizers.progress import silent
-from service.cli.card import print_evaluation, print_findings
+from service.cli.card import print_evaluation
+from service.cli.data import print_new_findings
 from service.cli.progress import ProgressDisplay
 from service.cli.session import (
     check_json_target,
@@ -25,6 +26,7 @@ from service.cli.session import (
     interruption,
     own_home,
     read_task,
+    resume_command,
     run_to_end,
     write_json,
 )
@@ -41,6 +43,8 @@ def evaluate_command(
     split_name: str,
     json_to: str | None,
     show_progress: bool,
+    fresh: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Reads the task and the prompt, scores it, and prints the table."""
     if split_name not in (Split.VALIDATION, Split.TEST):
@@ -49,10 +53,10 @@ def evaluate_command(
     check_json_target(json_to)
     output, errors = consoles(json_to)
     task = read_task(path, overrides)
-    print_findings(errors, task.report)
+    print_new_findings(errors, task, verbose=verbose)
     home = own_home()
     prompt = find_prompt(reference, task, home)
-    interrupted = f"Interrupted. What was paid for is kept in {home.place}; the same command goes on."
+    interrupted = f"Interrupted. What was paid for is kept in {home.place}; to go on, run: {resume_command()}"
 
     with interruption(interrupted), ExitStack() as stack:
         observer = stack.enter_context(ProgressDisplay(errors)) if show_progress else silent
@@ -61,7 +65,16 @@ def evaluate_command(
             errors.print(Text(message), soft_wrap=True)
 
         result = run_to_end(
-            run_evaluation(task, prompt, split, home, environment=environment(), observer=observer, on_left=on_left)
+            run_evaluation(
+                task,
+                prompt,
+                split,
+                home,
+                fresh=fresh,
+                environment=environment(),
+                observer=observer,
+                on_left=on_left,
+            )
         )
     print_evaluation(output, result)
     write_json(result, json_to)

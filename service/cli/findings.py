@@ -37,10 +37,11 @@ def print_front(console: Console, result: Mapping[str, Any]) -> None:
         )
     console.print(table)
     for number, member in enumerate(members[1:], start=2):
-        console.print(Text(f"{number}: {member['words']}"), soft_wrap=True)
+        console.print(Text(f"{number}: {member['words']}"))
     if result.get("cheaper"):
-        console.print(Text(result["cheaper"], style="bold"), soft_wrap=True)
-    console.print(Text(f"Take one with whet pull {result['task']} --front NUMBER."), soft_wrap=True)
+        console.print(Text(result["cheaper"], style="bold"))
+    named = f" --optimization {result['optimization_id']}" if "optimization_id" in result else ""
+    console.print(Text(f"Take one: whet pull {result['task']} --front NUMBER{named}"), soft_wrap=True)
 
 
 def print_mattered(console: Console, result: Mapping[str, Any]) -> None:
@@ -66,7 +67,7 @@ def print_mattered(console: Console, result: Mapping[str, Any]) -> None:
             )
         console.print(table)
     for sentence in mattered["words"][len(parts) :]:
-        console.print(Text(sentence, style="dim"), soft_wrap=True)
+        console.print(Text(sentence, style="dim"))
 
 
 def _bar(found: Mapping[str, float], longest: float) -> str:

@@ -25,7 +25,7 @@ from benchmarks.metrics.macro_f1 import MacroF1
 from benchmarks.models.connect import TINY
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
-from service.cli.card import print_findings
+from service.cli.data import print_findings
 from service.cli.session import consoles
 from service.cli.task_text import Draft, task_text
 

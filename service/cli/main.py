@@ -34,6 +34,9 @@ ApiBase = Annotated[
 ]
 Json = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Also write the result as JSON.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Print no progress.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Tell in full what was found in the data, also if it was told before.")
+]
 
 
 @app.command()
@@ -90,6 +93,7 @@ def optimize(
     ] = False,
     json_to: Json = None,
     no_progress: NoProgress = False,
+    verbose: Verbose = False,
 ) -> None:
     """Search for a better prompt and prove it on the test split.
 
@@ -113,6 +117,7 @@ def optimize(
         fresh=fresh,
         json_to=json_to,
         show_progress=not no_progress,
+        verbose=verbose,
     )
 
 
@@ -128,10 +133,18 @@ def evaluate(
     budget_calls: BudgetCalls = None,
     model: Model = None,
     api_base: ApiBase = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask everything anew instead of taking replies from the ledger.")
+    ] = False,
     json_to: Json = None,
     no_progress: NoProgress = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Score one prompt on one split, with interval and slices."""
+    """Score one prompt on one split, with interval and slices.
+
+    Run the same command again and what was answered comes from the ledger, free of charge. --fresh asks everything
+    anew; without it the command then goes on where the last --fresh ended.
+    """
     from service.cli.evaluate import evaluate_command  # noqa: PLC0415
 
     evaluate_command(
@@ -139,8 +152,10 @@ def evaluate(
         overrides={"budget.calls": budget_calls, "model.name": model, "model.api_base": api_base},
         reference=prompt,
         split_name=split,
+        fresh=fresh,
         json_to=json_to,
         show_progress=not no_progress,
+        verbose=verbose,
     )
 
 
@@ -152,13 +167,19 @@ def pull(
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")] = None,
     front: Annotated[
         int | None,
-        typer.Option(metavar="NUMBER", help="From the front of the latest optimization, as its card numbers them."),
+        typer.Option(
+            metavar="NUMBER",
+            help="From the front of the optimization of NAME that succeeded last, as its card numbers them.",
+        ),
+    ] = None,
+    optimization: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --front: of this optimization (opt-…) instead.")
     ] = None,
 ) -> None:
     """Print or save a prompt, byte for byte what was scored."""
     from service.cli.pull import pull_command  # noqa: PLC0415
 
-    pull_command(reference, form, output, front=front)
+    pull_command(reference, form, output, front=front, optimization=optimization)
 
 
 @app.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,20 +9,24 @@ from typing import Any
 
 from optimizers.plan import Plan
 from optimizers.progress import Event, Observer, silent
-from service.cli.card import print_card, print_findings, print_forecast
+from service.cli.card import print_card, print_forecast
+from service.cli.data import print_new_findings
 from service.cli.progress import ProgressDisplay
 from service.cli.session import (
     check_json_target,
     consoles,
     environment,
+    home_if_any,
     interruption,
     own_home,
     read_task,
+    resume_command,
     run_to_end,
     write_json,
 )
+from service.forecast import forecast
 from service.jobs import RUNNING, Job
-from service.optimize import Settings, forecast, run_optimization
+from service.optimize import Settings, run_optimization
 
 
 def optimize_command(
@@ -35,15 +37,16 @@ def optimize_command(
     fresh: bool,
     json_to: str | None,
     show_progress: bool,
+    verbose: bool = False,
 ) -> None:
     """Reads the task, runs the optimization with progress, and prints the card."""
     check_json_target(json_to)
     output, errors = consoles(json_to)
     task = read_task(path, overrides)
-    print_findings(errors, task.report)
+    print_new_findings(errors, task, verbose=verbose)
     settings = Settings(fresh=fresh, allow_code=True, environment=environment())
     if dry_run:
-        print_forecast(output, forecast(task, settings))
+        print_forecast(output, forecast(task, settings, home_if_any()))
         return
     home = own_home()
     interrupted = f"Interrupted. What was paid for is kept in {home.place}; to resume, run: {resume_command()}"
@@ -63,8 +66,3 @@ def optimize_command(
         result = run_to_end(run_optimization(task, home, settings, observer=observe, announce=announce))
     print_card(output, result, where=home.place)
     write_json(result, json_to)
-
-
-def resume_command() -> str:
-    """This command, for a shell, without --fresh, which would begin anew."""
-    return shlex.join(["whet", *(argument for argument in sys.argv[1:] if argument != "--fresh")])

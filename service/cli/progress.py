@@ -63,7 +63,7 @@ class ProgressDisplay:
                 self._best = event
                 self._print(f"{_leading(event)}, {event.candidates_alive} in the race: {event.factors}")
             case Notice():
-                self._console.print(Text(event.message, style="yellow"), soft_wrap=True)
+                self._console.print(Text(event.message, style="yellow"), soft_wrap=not self._console.is_terminal)
             case Advanced():
                 self._last = event
                 if self._clock() - self._printed_at >= SECONDS_BETWEEN_LINES:
@@ -111,7 +111,7 @@ class ProgressDisplay:
         if self._best is not None:
             yield _leading(self._best)
         if spent.ledger_hits:
-            yield f"{spent.calls}/{caps.calls} calls paid"
+            yield f"{spent.calls}/{caps.calls} calls paid, {spent.ledger_hits} free"
         if tokens := spent.amount.tokens:
             yield f"{_short(tokens)}{_of(caps.tokens and _short(caps.tokens))} tokens"
         if spent.cost_usd or caps.usd is not None:
@@ -137,7 +137,8 @@ def _course(event: Advanced) -> Iterator[str]:
 
 def _leading(leading: Leading) -> str:
     score = leading.score
-    return f"leading {score.mean:.3f} ({score.low:.3f} to {score.high:.3f}, {score.n} rows)"
+    rows = "1 row" if score.n == 1 else f"{score.n} rows"
+    return f"leading {score.mean:.3f} ({score.low:.3f} to {score.high:.3f}, {rows})"
 
 
 def _of(cap: str | int | float | None) -> str:

@@ -14,14 +14,19 @@ from service.jobs import Jobs
 from service.registry import Registry, parse_reference
 
 
-def pull_command(reference: str, form: str, output: Path | None, *, front: int | None = None) -> None:
+def pull_command(
+    reference: str, form: str, output: Path | None, *, front: int | None = None, optimization: str | None = None
+) -> None:
     """Writes the prompt that `reference` names to `output`, or to standard output; with `front` the prompt of that
-    number on the front of the latest optimization of that name."""
+    number on the front of `optimization`, by default of the one of that name that succeeded last."""
+    if optimization is not None and front is None:
+        raise InputError(f"--optimization {optimization} goes with --front NUMBER, which says which of its prompts.")
     if form not in FORMATS:
         raise InputError(
             f"There is no format '{form}'; choose one of {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}"
         )
-    text = (_registered(reference, form) if front is None else _on_the_front(reference, form, front)) + "\n"
+    text = _registered(reference, form) if front is None else _on_the_front(reference, form, front, optimization)
+    text += "\n"
     if output is None:
         sys.stdout.write(text)
         return
@@ -37,9 +42,12 @@ def _registered(reference: str, form: str) -> str:
     return export(found.prompt, form, {"name": found.name, "version": found.version})
 
 
-def _on_the_front(name: str, form: str, number: int) -> str:
+def _on_the_front(name: str, form: str, number: int, optimization: str | None) -> str:
     if "@" in name:
         raise InputError(f"--front goes with the name of a task alone: whet pull {name.partition('@')[0]} --front …")
-    job = Jobs(own_home()).latest(name)
+    jobs = Jobs(own_home())
+    job = jobs.latest(name) if optimization is None else jobs.get(optimization)
+    if job.task != name:
+        raise InputError(f"{job.id} is an optimization of '{job.task}': whet pull {job.task} --front {number} …")
     prompt = prompt_of(member_of(job.result, number, job.id))
     return export(prompt, form, {"name": name, "optimization_id": job.id, "front": number})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping
@@ -20,7 +21,7 @@ from benchmarks.models.recorded import GRACE_S
 from benchmarks.tasks.schema import parse_task, read_task_file
 from benchmarks.tasks.task import Task, load_task
 from service import loop
-from service.home import Home, open_home
+from service.home import Home, has_home, open_home
 
 INTERRUPTED = 130
 
@@ -55,6 +56,16 @@ def own_home() -> Home:
     home = open_home(environment())
     atexit.register(home.engine.dispose)
     return home
+
+
+def home_if_any() -> Home | None:
+    """The home that the environment names if there is one, to look into: none is made."""
+    return own_home() if has_home(environment()) else None
+
+
+def resume_command() -> str:
+    """This command, for a shell, without --fresh, which would begin anew."""
+    return shlex.join(["whet", *(argument for argument in sys.argv[1:] if argument != "--fresh")])
 
 
 def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:

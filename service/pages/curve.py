@@ -62,8 +62,8 @@ def curve(leaders: Sequence[Mapping[str, Any]]) -> Curve | None:
             Dot(
                 x=x(leader["calls_done"]),
                 y=y(leader["score"]),
-                about=f"{leader['score']:.3f} ({leader['low']:.3f} to {leader['high']:.3f}) on {leader['rows']} rows "
-                f"after {leader['calls_done']} calls: {leader['prompt']}",
+                about=f"{leader['score']:.3f} ({leader['low']:.3f} to {leader['high']:.3f}) on {leader['rows']} "
+                f"{'row' if leader['rows'] == 1 else 'rows'} after {leader['calls_done']} calls: {leader['prompt']}",
             )
             for leader in leaders
         ),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import signal
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.end_to_end import tickets
 from tests.end_to_end.command import Workplace
 from tests.end_to_end.conftest import MainJob
+from tests.endpoints.faults import Fault
 
 
 @pytest.fixture
@@ -52,6 +56,41 @@ def test_replies_that_the_optimization_paid_for_are_free(main_job: MainJob, copi
     assert first["spent"]["calls"] == asked < 36
     assert first["spent"]["ledger_hits"] == 36 - asked
     assert evaluate(copied)["spent"]["calls"] == 0
+
+
+@pytest.mark.slow
+def test_fresh_asks_everything_anew_and_what_it_was_answered_holds_from_then_on(
+    main_job: MainJob, copied: Workplace
+) -> None:
+    before, runs = main_job.endpoint.requests, (("--fresh",), (), ("--budget-calls", "99"), ("--fresh",))
+    assert [evaluate(copied, *arguments)["spent"]["calls"] for arguments in runs] == [36, 0, 0, 36]
+    assert main_job.endpoint.requests - before == 72
+    on_test = ("--split", "test", "--prompt", "support-triage@1")
+    assert [evaluate(copied, *on_test, *more)["look"] for more in ((), ("--fresh",), ())] == [2, 3, 3]
+    assert copied.optimize() == main_job.result
+
+
+@pytest.mark.slow
+def test_a_fresh_evaluation_that_was_interrupted_goes_on_without_fresh(
+    main_job: MainJob, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("interrupted") / "workplace"
+    shutil.copytree(main_job.workplace.folder, folder)
+    workplace = replace(main_job.workplace, folder=folder)
+    with tickets.endpoint(lambda _: Fault(delay_s=0.3)).in_thread() as slow:
+        model = {**main_job.task["model"], "api_base": slow.url, "max_concurrency": 4}
+        workplace.write_task({**main_job.task, "model": model})
+        running = workplace.start("evaluate", "task.yaml", "--fresh")
+        until = time.monotonic() + 60
+        while slow.requests < 10 and time.monotonic() < until:
+            time.sleep(0.02)
+        running.signal(signal.SIGINT)
+        finished = running.finished()
+        assert (finished.code, "--fresh" in finished.err.partition("to go on, run:")[2]) == (130, False)
+        assert 10 <= slow.answered < 36
+        kept = slow.answered
+        assert evaluate(workplace)["spent"]["ledger_hits"] == kept
+        assert (slow.answered, slow.answered_again) == (36, 0)
 
 
 @pytest.mark.parametrize("arm", ["winner", "baseline"])

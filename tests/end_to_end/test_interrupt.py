@@ -87,6 +87,6 @@ def test_an_interrupted_evaluation_keeps_what_it_paid_for(main_job: MainJob, wor
         job.client = workplace.start("evaluate", "task.yaml")
         finished = job.client.finished()
         assert finished.code == 130
-        assert "the same command goes on" in finished.err
+        assert "to go on, run: whet evaluate task.yaml\n" in finished.err
         workplace.run("evaluate", "task.yaml")
         assert job.endpoint.answered == 36

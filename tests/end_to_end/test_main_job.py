@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from service.cli.card import print_card
 from tests.end_to_end.conftest import MainJob
 
 PHASES = ["headroom", "search", "finalists", "report", "proof"]
@@ -41,14 +45,13 @@ def test_the_result_has_the_documented_fields(main_job: MainJob) -> None:
     assert set(result) == {
         "optimization_id", "task", "model", "dataset_digest", "seed", "decision", "why", "winner", "baseline",
         "runners_up", "earlier", "evidence", "headroom", "placing", "spent", "trials", "problems", "judge", "front",
-        "cheaper", "mattered", "written", "refused",
+        "cheaper", "mattered", "written", "refused", "proposer", "overtaken",
     }  # fmt: skip
     assert set(result["winner"]) == set(result["baseline"]) == PROMPT
     assert set(result["winner"]["factors"]) == set(result["baseline"]["factors"]) == FACTORS
     assert set(result["spent"]) == SPENT
     assert list(result["spent"]["by_phase"]) == PHASES
     assert set(result["model"]) == {"name", "toy"}
-    assert set(result["placing"]) == {"ahead", "level", "prompts", "rows"}
     evidence = result["evidence"]
     assert set(evidence) == {
         "method", "split", "n", "planned", "missing", "winner", "baseline", "difference", "decisive", "slices",
@@ -95,10 +98,9 @@ def test_the_slices_add_up_to_the_whole(main_job: MainJob) -> None:
         assert right / evidence["n"] == pytest.approx(evidence[arm]["mean"])
 
 
-def test_the_prompt_of_the_task_is_placed_among_others(main_job: MainJob) -> None:
-    placing = main_job.result["placing"]
-    assert 0 <= placing["ahead"] + placing["level"] <= placing["prompts"] <= main_job.result["trials"]
-    assert placing["rows"] >= 1
+def test_by_so_few_rows_the_prompt_of_the_task_is_not_placed_among_others(main_job: MainJob) -> None:
+    assert main_job.result["placing"] is None
+    assert "drawn at random" not in main_job.finished.out
 
 
 def test_what_was_spent_is_what_the_endpoint_saw_and_within_the_budget(main_job: MainJob) -> None:
@@ -109,6 +111,39 @@ def test_what_was_spent_is_what_the_endpoint_saw_and_within_the_budget(main_job:
     assert spent["ledger_hits"] == 0
     assert main_job.answered_again == 0
     assert main_job.endpoint.max_in_flight <= 16
+
+
+def test_the_card_breaks_lines_between_words_at_the_width_of_the_terminal(main_job: MainJob) -> None:
+    """Besides the prompt, which stands as it is, and a command to be copied."""
+    narrow = replace(main_job.workplace, environment={"COLUMNS": "80"})
+    lines = narrow.run("optimize", "task.yaml").out.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("│ ") and "whet pull" not in line) <= 80
+    spent = next(line for line in main_job.finished.out.splitlines() if line.startswith("Spent "))
+    begins = next(number for number, line in enumerate(lines) if line.startswith("Spent "))
+    assert " ".join(lines[begins:]).split()[: len(spent.split())] == spent.split()
+
+
+def test_the_card_says_why_another_prompt_led_and_that_the_proposer_failed(main_job: MainJob) -> None:
+    said = {
+        "overtaken": "While the search ran, another prompt led.",
+        "proposer": {"words": "The proposer failed once."},
+    }
+    for changed, shown in (({}, False), (said, True)):
+        console = Console(file=io.StringIO(), width=200)
+        print_card(console, {**main_job.result, **changed}, where=".whet")
+        assert isinstance(console.file, io.StringIO)
+        card = console.file.getvalue()
+        assert ("\nWhile the search ran, another prompt led.\n" in card) == shown
+        assert ("\nThe proposer failed once.\n" in card) == shown
+
+
+def test_a_placing_by_a_few_rows_of_an_earlier_version_is_not_shown(main_job: MainJob) -> None:
+    for rows, shown in ((1, False), (10, True)):
+        console = Console(file=io.StringIO(), width=200)
+        placing = {"ahead": 3, "level": 0, "prompts": 16, "rows": rows}
+        print_card(console, {**main_job.result, "placing": placing}, where=".whet")
+        assert isinstance(console.file, io.StringIO)
+        assert ("Your prompt was ahead of 3 of 16 prompts drawn at random" in console.file.getvalue()) == shown
 
 
 def test_the_card_shows_the_numbers_of_the_result(main_job: MainJob) -> None:
@@ -123,7 +158,6 @@ def test_the_card_shows_the_numbers_of_the_result(main_job: MainJob) -> None:
     assert f"p = {evidence['difference']['p']:.2g}" in card
     assert evidence["difference"]["test"] in card
     assert "channel = chat" in card
-    assert f"Your prompt was ahead of {result['placing']['ahead']} of {result['placing']['prompts']} prompts" in card
     assert "toy" not in card
     assert f"{spent['calls']} calls" in card
     assert f"{spent['prompt_tokens']} + {spent['completion_tokens']} tokens" in card

@@ -33,6 +33,23 @@ def test_a_dry_run_forecasts_and_calls_nothing_and_writes_nothing(
     assert contents(workplace.folder) == before
 
 
+@pytest.mark.slow
+def test_a_dry_run_tells_what_the_run_would_run_into(main_job: MainJob) -> None:
+    before, requests = contents(main_job.workplace.folder), main_job.endpoint.requests
+    keyed = {"name": "hosted_vllm/writer", "api_base": "http://127.0.0.1:9/v1", "api_key_env": "WRITER_KEY"}
+    asked = {**main_job.task, "proposer_model": keyed, "constraints": {"must_not_contain": ["Which team should"]}}
+    (main_job.workplace.folder / "other.yaml").write_text(json.dumps(asked))
+    said = main_job.workplace.run("optimize", "other.yaml", "--dry-run").out
+    (main_job.workplace.folder / "other.yaml").unlink()
+    assert "proposer_model.api_key_env names WRITER_KEY, which is not set" in said
+    assert "Your prompt violates the constraints" in said
+    warm = main_job.workplace.run("optimize", "task.yaml", "--dry-run", "--seed", "1").out
+    assert f"enter as first candidates ({main_job.result['optimization_id']})." in warm
+    assert re.search(r"The ledger has \d+ replies on validation rows to these prompts and yours: free", warm)
+    assert contents(main_job.workplace.folder) == before
+    assert main_job.endpoint.requests == requests
+
+
 def test_a_forecast_is_what_a_run_then_takes(main_job: MainJob, workplace: Workplace) -> None:
     workplace.write_task(main_job.task)
     forecast = workplace.run("optimize", "task.yaml", "--dry-run").out

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.budget import Caps
 from benchmarks.evaluation.run import Assignment
 from benchmarks.models.protocol import Failure, FailureKind, Request
-from optimizers.placing import Placing, place
+from optimizers.placing import FEWEST_ROWS, Placing, place
 from optimizers.study import Candidate
 from tests.endpoints.jobs import (
     Job,
@@ -49,6 +51,12 @@ def test_prompts_that_lack_a_row_do_not_count() -> None:
         return Failure(kind=FailureKind.SERVER_ERROR, detail="down") if lost else answer(request)
 
     assert placed(respond) == Placing(ahead=0, level=3, prompts=3, rows=10)
+
+
+def test_a_few_rows_tell_nothing() -> None:
+    placing = Placing(ahead=10, level=0, prompts=16, rows=FEWEST_ROWS)
+    assert placing.tells
+    assert not replace(placing, rows=FEWEST_ROWS - 1).tells
 
 
 def test_without_common_rows_there_is_no_placing() -> None:

@@ -53,6 +53,17 @@ class Watched:
         return self.reports[-1]
 
 
+def test_rollouts_that_were_known_before_the_job_are_no_calls_of_its_plan() -> None:
+    watched = Watched()
+    watched.tally.skip(30)
+    watched.tally.expect(100)
+    watched.count(20, after_s=0.001)
+    assert (watched.last().calls_done, watched.last().rate_per_s) == (0, 0.0)
+    watched.count(20, after_s=1.0, problem=FORMAT, score=0.0)
+    report = watched.last()
+    assert (report.calls_done, report.calls_planned, report.format_failures) == (10, 100, 20)
+
+
 def test_ten_reports_a_second_are_enough() -> None:
     watched = Watched()
     watched.count(20_000, after_s=0.0005)
@@ -123,7 +134,7 @@ def of_a_job(job: Job, model: Respondent) -> list[Advanced]:
     return [event for event in job.events if isinstance(event, Advanced)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(calls=st.integers(60, 500), seed=st.integers(0, 50), same=st.booleans(), latency_s=st.sampled_from([0.0, 0.3]))
 def test_a_job_goes_forward_to_the_end_of_what_it_planned(calls: int, seed: int, same: bool, latency_s: float) -> None:
     respond = of_quality(TASK, lambda _: 1.0) if same else mixed_quality(TASK)

@@ -24,7 +24,8 @@ from benchmarks.models.retrying import Patience
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
 from service.connection import Models, connected, endpoints_of
-from service.optimize import Settings, forecast, prepare
+from service.forecast import forecast
+from service.optimize import Settings, prepare
 from tests.endpoints.faults import Fault, FaultKind
 from tests.endpoints.jobs import labelled_rows
 from tests.endpoints.local import LocalEndpoint, echo

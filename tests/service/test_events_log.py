@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from benchmarks.budget import Caps, Charge
 from benchmarks.evidence.records import Interval
 from benchmarks.tasks.schema import parse_task
 from benchmarks.tasks.task import Task, load_task
-from optimizers.progress import Advanced, Leading, Notice, PhaseStarted
+from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted
 from service.events import EventLog, events_after
 from service.home import Home
 from service.jobs import CANCELLED, CANCELLING, FAILED, OPEN, QUEUED, RUNNING, SUCCEEDED, Job, Jobs
@@ -90,6 +91,38 @@ def test_the_next_log_of_a_job_goes_on_counting(home: Home, job: Job) -> None:
     assert [(e.sequence, e.data["message"]) for e in events_after(home, job.id, 0)] == [(1, "0"), (2, "1"), (3, "2")]
     assert [event.sequence for event in events_after(home, job.id, 2)] == [3]
     assert events_after(home, job.id, 3) == []
+
+
+def test_what_a_run_tells_again_on_its_way_to_where_the_last_one_stopped_is_written_once(home: Home, job: Job) -> None:
+    told: list[Event] = [Notice(message="Warm."), PhaseStarted(phase="search", calls_planned=80), LEADING, LEADING]
+    later: list[Event] = [replace(LEADING, candidates_alive=2), Notice(message="Warm."), LEADING]
+    for calls, run in enumerate([told[:3], told, [*told, *later]]):
+        log = EventLog(home, job.id, calls_planned=100)
+        log(advanced(calls))  # How far the count was differs from run to run.
+        for event in run:
+            log(event)
+            log.flush()
+    assert kinds(home, job) == ["log", "phase", "best", "best", "best", "log", "best"]
+
+
+def test_what_was_said_once_more_in_the_same_run_is_written_once_more(home: Home, job: Job) -> None:
+    for notices in (1, 3):
+        log = EventLog(home, job.id, calls_planned=100)
+        for _ in range(notices):
+            log(Notice(message="Paused."))
+        log.flush()
+    assert kinds(home, job) == ["log"] * 3
+
+
+def test_once_a_run_is_further_than_any_before_it_what_it_tells_is_new(home: Home, job: Job) -> None:
+    search, paused = PhaseStarted(phase="search", calls_planned=80), Notice(message="Paused.")
+    runs: list[list[Event]] = [[search, paused], [search, LEADING, paused]]
+    for run in runs:
+        log = EventLog(home, job.id, calls_planned=100)
+        for event in run:
+            log(event)
+        log.flush()
+    assert kinds(home, job) == ["phase", "log", "best", "log"]
 
 
 def test_events_stay_in_order_when_they_are_flushed_at_once(home: Home, job: Job) -> None:

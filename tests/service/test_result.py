@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from benchmarks.evaluation.rollout import Rollout
 from benchmarks.models.connect import Endpoint
 from benchmarks.tasks.task import Task
 from optimizers.optimization import KEEP_BASELINE, PROMOTE, Outcome
+from optimizers.placing import FEWEST_ROWS
 from service.result import PHASES, evidence_json, model_json, per_1000_requests, result_json, spent_json
 from tests.endpoints.jobs import Job, Respondent, labelled_rows, make_task, of_quality
 
@@ -60,11 +62,20 @@ def test_it_says_which_model_answered_and_whether_that_is_the_toy(task: Task) ->
 
 def test_it_says_where_the_baseline_stands_among_prompts_drawn_at_random(task: Task) -> None:
     for baseline, others, ahead in ((1.0, 0.0, True), (0.0, 1.0, False)):
-        placing = result(outcome(task, baseline=baseline, others=others), winner_version=None)["placing"]
+        ended = outcome(task, baseline=baseline, others=others)
+        assert ended.placing is not None
+        told = replace(ended, placing=replace(ended.placing, rows=FEWEST_ROWS))
+        placing = result(told, winner_version=None)["placing"]
         assert set(placing) == {"ahead", "level", "prompts", "rows"}
         assert (placing["ahead"], placing["level"]) == (placing["prompts"] if ahead else 0, 0)
         assert placing["prompts"] > 0
-        assert placing["rows"] > 0
+
+
+def test_by_a_few_rows_it_says_nothing_of_where_the_baseline_stands(task: Task) -> None:
+    ended = outcome(task, baseline=1.0, others=0.0)
+    assert ended.placing is not None
+    few = replace(ended, placing=replace(ended.placing, rows=FEWEST_ROWS - 1))
+    assert result(few, winner_version=None)["placing"] is None
 
 
 def test_a_baseline_that_nothing_beats_is_its_own_winner_with_a_difference_of_zero(task: Task) -> None:

@@ -23,8 +23,9 @@ from benchmarks.models.connect import Endpoint
 from benchmarks.models.tokens import token_counter
 from benchmarks.tasks.schema import parse_task, read_task_file
 from benchmarks.tasks.task import Task, load_task
+from service.forecast import forecast
 from service.home import open_home
-from service.optimize import Settings, forecast, run_optimization
+from service.optimize import Settings, run_optimization
 from tests.endpoints.keyword import KeywordModel
 from tests.endpoints.local import Answer, LocalEndpoint
 from tests.endpoints.wire import Reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_a_stream_that_broke_is_taken_up_where_it_stood(slow: Server) -> None:
     assert seen == numbered(slow.events(job_id))
 
 
+@pytest.mark.slow
 def test_many_may_watch_one_job(slow: Server) -> None:
     job_id = slow.post(requests.body())["id"]
     seen: list[list[Json]] = []
@@ -111,6 +113,46 @@ def test_a_job_that_waits_and_is_cancelled_is_done(tmp_path: Path) -> None:
         job_id = server.post(requests.small())["id"]
         server.client.post(f"/v1/optimizations/{job_id}/cancel")
         assert server.events(job_id) == [{"id": 1, "event": "done", "data": {"status": "cancelled"}}]
+
+
+def test_a_stream_of_a_job_that_was_carried_on_ends_with_its_one_done(tmp_path: Path) -> None:
+    with served(tmp_path, endpoints("http://127.0.0.1:9/v1"), jobs=0) as server:
+        job_id = server.post(requests.small())["id"]
+        for _ in range(2):
+            server.client.post(f"/v1/optimizations/{job_id}/cancel")
+            assert server.post(requests.small())["status"] == "queued"
+        with server.client.stream("GET", f"/v1/optimizations/{job_id}/events") as watching:
+            server.client.post(f"/v1/optimizations/{job_id}/cancel")
+            live = list(read_events(watching))
+        done = {"id": 3, "event": "done", "data": {"status": "cancelled"}}
+        assert live == [done]
+        for last in (0, 1, 2):
+            assert server.events(job_id, after=last) == [done]
+        assert server.events(job_id, after=3) == []
+
+
+@pytest.mark.slow
+def test_a_job_that_is_carried_on_tells_everything_once(slow: Server) -> None:
+    body = requests.body(budget={"calls": 160, "seconds": 100})
+    job_id = slow.post(body)["id"]
+    with slow.client.stream("GET", f"/v1/optimizations/{job_id}/events") as watching:
+        for event in read_events(watching):
+            if event["event"] == "best":
+                slow.client.post(f"/v1/optimizations/{job_id}/cancel")
+                break
+    slow.ended(job_id)
+    slow.post(body)
+    assert slow.ended(job_id)["status"] == "succeeded"
+    events = numbered(slow.events(job_id))
+    phases = [event["data"]["phase"] for event in events if event["event"] == "phase"]
+    assert phases == ["headroom", "search", "finalists", "proof"]
+    assert [event["event"] for event in events].count("done") == 1
+    assert [event["id"] for event in events] == sorted({event["id"] for event in events})
+    page = slow.client.get(f"/optimizations/{job_id}").text
+    notices = [event["data"]["message"] for event in events if event["event"] == "log"]
+    assert notices
+    for notice in notices:
+        assert page.count(html.escape(notice, quote=False)) == 1
 
 
 def test_a_job_that_fails_is_done(tmp_path: Path) -> None:

@@ -121,8 +121,23 @@ def test_a_dry_run_forecasts_and_leaves_nothing(server: Server, endpoint: LocalE
     assert forecast["fewest_tokens"] <= forecast["tokens"] <= forecast["most_tokens"]
     assert forecast["usd"] == 0.0
     assert 0 < forecast["smallest_detectable_difference"] < 1
+    assert forecast["notices"] == []
     assert listed(server) == []
     assert endpoint.requests == 0
+
+
+def test_a_dry_run_tells_what_the_run_would_run_into(tmp_path: Path) -> None:
+    keyed = endpoints("http://127.0.0.1:9/v1", api_key_env="THE_KEY")
+    with served(tmp_path, keyed, jobs=0) as server:
+        asked = requests.small(constraints={"must_contain": ["please"]}, budget={"calls": 60, "seconds": 9})
+        server.post(asked)
+        key, standing, constraints, seconds = server.client.post("/v1/optimizations?dry_run=true", json=asked).json()[
+            "notices"
+        ]
+        assert key.startswith("model.api_key_env names THE_KEY, which is not set.")
+        assert "is this very optimization, queued" in standing
+        assert constraints.startswith("Your prompt violates the constraints")
+        assert "fit into 9 s only if a reply takes less than" in seconds
 
 
 @pytest.mark.parametrize("query", ["", "?dry_run=true"])
@@ -190,7 +205,7 @@ def test_what_has_not_changed_is_not_sent_again(finished: Finished) -> None:
 
 def test_a_client_may_wait_for_the_end_but_not_for_longer_than_it_says(tmp_path: Path) -> None:
     def slow(_number: int) -> Fault:
-        return Fault(delay_s=0.3)
+        return Fault(delay_s=0.15)
 
     with tickets.endpoint(slow).in_thread() as endpoint, served(tmp_path, endpoints(endpoint.url)) as server:
         address = f"/v1/optimizations/{server.post(requests.body())['id']}"
@@ -208,6 +223,7 @@ def test_more_jobs_than_there_is_room_for_wait_their_turn(tmp_path: Path, endpoi
         assert {server.ended(job_id)["status"] for job_id in ids} == {"succeeded"}
 
 
+@pytest.mark.slow
 def test_the_rows_of_one_job_are_searched_while_requests_are_answered(server: Server) -> None:
     job_id = server.post(requests.body(count=400, budget={"calls": 2000}))["id"]
     longest = 0.0

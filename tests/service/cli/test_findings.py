@@ -24,7 +24,8 @@ def test_the_card_lists_the_front_and_how_to_take_a_prompt_of_it() -> None:
     assert any("2 │ 0.855 │ 0.805 to 0.905 │  120 │       400 │        0.8000 │        0.25" in line for line in lines)
     assert "2: as good within ±2.1 points; 38 % fewer prompt tokens at 38 % lower cost" in lines
     assert found()["cheaper"] in lines
-    assert "Take one with whet pull job --front NUMBER." in lines
+    assert "Take one: whet pull job --front NUMBER" in lines
+    assert "Take one: whet pull job --front NUMBER --optimization opt-1" in printed(found(optimization_id="opt-1"))
 
 
 def test_a_bar_is_full_where_a_difference_is_shown_and_as_long_as_it_is_large() -> None:

@@ -53,15 +53,16 @@ def test_a_wide_terminal_shows_everything() -> None:
     assert first.startswith("search")
     assert first.endswith("1234/2000 calls · 61/s · 0:17 left")
     assert f"{second} · {third}".split(" · ") == [
-        "3 missing", "12 without an answer", "leading 0.871 (0.812 to 0.913, 96 rows)", "1100/2000 calls paid",
-        "816k/1.5M tokens", "$0.0123/$1", "12/60 s", "79% cached", "16 at once", "6 in the race",
+        "3 missing", "12 without an answer", "leading 0.871 (0.812 to 0.913, 96 rows)",
+        "1100/2000 calls paid, 134 free", "816k/1.5M tokens", "$0.0123/$1", "12/60 s", "79% cached", "16 at once",
+        "6 in the race",
     ]  # fmt: skip
 
 
 def test_eighty_columns_show_what_matters_most() -> None:
     assert live(80, SEARCH, LEADING, REPORT)[1:] == [
         "3 missing · 12 without an answer · leading 0.871 (0.812 to 0.913, 96 rows)",
-        "1100/2000 calls paid · 816k/1.5M tokens · $0.0123/$1 · 12/60 s · 79% cached",
+        "1100/2000 calls paid, 134 free · 816k/1.5M tokens · $0.0123/$1 · 12/60 s",
     ]
 
 
@@ -102,7 +103,8 @@ def test_elsewhere_lines_are_plain_and_say_the_phase() -> None:
         "search: up to 1500 calls",
         "leading 0.871 (0.812 to 0.913, 96 rows), 6 in the race: plain, system",
         "search: 1234/2000 calls; 61/s; 0:17 left; 3 missing; 12 without an answer; leading 0.871 (0.812 to 0.913, "
-        "96 rows); 1100/2000 calls paid; 816k/1.5M tokens; $0.0123/$1; 12/60 s; 79% cached; 16 at once; 6 in the race",
+        "96 rows); 1100/2000 calls paid, 134 free; 816k/1.5M tokens; $0.0123/$1; 12/60 s; 79% cached; 16 at once; "
+        "6 in the race",
         "Look at [this].",
     ]
 

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.errors import InputError
 from service.cli.pull import pull_command
 from service.home import open_home
+from service.result import front_json
 from tests.service.found import MEMBERS, conclude, found
 
 
@@ -34,6 +35,31 @@ def test_every_format_can_be_had_and_written_to_a_file(job_id: str, tmp_path: Pa
     pull_command("job", "openai", tmp_path / "body.json", front=3)
     body = json.loads((tmp_path / "body.json").read_text(encoding="utf-8"))
     assert body == {"messages": MEMBERS[2].candidate.prompt.to_json()["messages"], "temperature": 0}
+
+
+def test_an_optimization_can_be_named(job_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = open_home({"WHET_HOME": str(tmp_path)})
+    latest = conclude(home, found(front=front_json(MEMBERS[::-1])), seed=1)
+    home.engine.dispose()
+    for named, optimization, member in ((None, latest, MEMBERS[2]), (job_id, job_id, MEMBERS[0])):
+        pull_command("job", "messages", None, front=1, optimization=named)
+        pulled = json.loads(capsys.readouterr().out)
+        assert (pulled["optimization_id"], pulled["digest"]) == (optimization, member.candidate.prompt.digest)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "said"),
+    [
+        ("other", 1, "is an optimization of 'job': whet pull job --front 1"),
+        ("job", None, "goes with --front NUMBER"),
+        ("job", 4, "its front has the prompts 1 to 3"),
+    ],
+)
+def test_a_named_optimization_must_have_what_is_asked_of_it(
+    job_id: str, name: str, number: int | None, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        pull_command(name, "text", None, front=number, optimization=job_id)
 
 
 @pytest.mark.parametrize(
