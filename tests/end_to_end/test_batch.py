@@ -141,7 +141,7 @@ def test_interrupted_it_leaves_the_batch_running_and_says_how_to_go_on_and_how_t
         assert finished.code == 130
         assert f"Batch {name} ({ROWS} requests) goes on at {job.endpoint.url}. The same command waits" in finished.err
         assert f"curl -X POST {job.endpoint.url}/batches/{name}/cancel" in finished.err
-        assert "the same command goes on" in finished.err
+        assert "to go on, run: whet evaluate task.yaml" in finished.err
         assert job.endpoint.batches[name].status == "in_progress"
         job.endpoint.held = None
         assert scores(job.result()) == scores(uninterrupted)

@@ -2,13 +2,15 @@
 
 Imports take seconds on a slow machine, which dozens of commands would pay one after the other. Every command is still
 a process of its own, with its own arguments, folder, environment and files for its output, and runs the installed
-console script; only the interpreter's tear-down at the end, which is as slow, is left out.
+console script and what was registered to happen at its end; only the interpreter's tear-down, which is as slow, is
+left out.
 
 One JSON object a line comes in: {"start": {...}} is answered with the new pid, {"wait": pid} with its exit status.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -69,6 +71,7 @@ def _become(*, script: str, arguments: list[str], folder: str, environment: dict
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
