@@ -23,7 +23,7 @@ TEXT_CHARACTERS = 20
 
 _NUMBER = re.compile(r"[+−-]?\s?[$€£¥₹]?\s?[+−-]?\.?\d[\d,.\u00a0\u2009\u202f]*(?:[eE][+-]?\d{1,3})?\s?[%€]?")
 _DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2}))(?:[T ,]+\d{1,2}:\d{2}.*)?")
-_ADDRESS = re.compile(r"https?://\S+|[^@\s]+@[^@\s]+\.[^@\s]+")
+_ADDRESS = re.compile(r"https?://\S+|[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+")  # linear in the length, whatever the value
 _CODE = re.compile(r"(?=.*\d)(?:[0-9a-fA-F]{8,}|[0-9a-fA-F]{4,}(?:-[0-9a-fA-F]{2,}){2,}|[A-Za-z]{1,8}[-_#/]?\d{2,})")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _WHOLE = re.compile(r"\d{1,18}")

@@ -17,13 +17,13 @@ def line_rows(text: str, name: str) -> list[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             origin = f"{name}, line {number}"
-            rows.append(_row(_parsed(line, origin), origin, "Each line must hold one JSON object."))
+            rows.append(_row(parsed(line, origin), origin, "Each line must hold one JSON object."))
     return rows
 
 
 def list_rows(text: str, name: str) -> list[Row]:
     """The rows of one JSON list of objects."""
-    content = _parsed(text, name)
+    content = parsed(text, name)
     if not isinstance(content, list):
         raise DataError(f"{name} holds {_kind(content)}; it must hold one JSON list of objects.")
     return [
@@ -38,7 +38,9 @@ def _row(content: Any, origin: str, rule: str) -> Row:
     return row_of(content, origin)
 
 
-def _parsed(text: str, origin: str) -> Any:
+def parsed(text: str, origin: str) -> Any:
+    """The content of JSON, in which numbers remember how they were written. Raises DataError, beginning with
+    `origin`, for what is no JSON, for NaN and for a name that stands twice in one object."""
     try:
         return json.loads(
             text, parse_float=WrittenNumber, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats

@@ -21,11 +21,11 @@ from benchmarks.errors import DataError
 __all__ = ["Row", "read_rows", "rows_from_values"]
 
 READERS: dict[str, Callable[[bytes, str], list[Row]]] = {
-    ".csv": lambda content, name: tables.delimited_rows(_decoded(content, name), name, ","),
-    ".tsv": lambda content, name: tables.delimited_rows(_decoded(content, name), name, "\t"),
-    ".jsonl": lambda content, name: json_files.line_rows(_decoded(content, name), name),
-    ".ndjson": lambda content, name: json_files.line_rows(_decoded(content, name), name),
-    ".json": lambda content, name: json_files.list_rows(_decoded(content, name), name),
+    ".csv": lambda content, name: tables.delimited_rows(decoded(content, name), name, ","),
+    ".tsv": lambda content, name: tables.delimited_rows(decoded(content, name), name, "\t"),
+    ".jsonl": lambda content, name: json_files.line_rows(decoded(content, name), name),
+    ".ndjson": lambda content, name: json_files.line_rows(decoded(content, name), name),
+    ".json": lambda content, name: json_files.list_rows(decoded(content, name), name),
     ".parquet": tables.parquet_rows,
 }
 """By suffix, in lower case; the readers take the content of a file and its name."""
@@ -76,7 +76,8 @@ def _unpacked(content: bytes, name: str) -> bytes:
         raise DataError(f"{name} is not a complete gzip file: {error}.") from error
 
 
-def _decoded(content: bytes, name: str) -> str:
+def decoded(content: bytes, name: str) -> str:
+    """The text of a file in UTF-8, without a byte order mark. Raises DataError for another encoding."""
     try:
         return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:

@@ -21,6 +21,7 @@ from benchmarks.digests import digest
 from benchmarks.errors import DataError
 
 PAIRS_SHOWN = 3
+FEWEST_ROWS_PER_ANSWER = 4
 
 Part = Split | None
 """None stands for the rows left out."""
@@ -51,7 +52,7 @@ def split_examples(examples: Sequence[Example], plan: SplitPlan, stratify: bool)
     validation or test without a row.
     """
     targets = _targets(plan, len(examples))
-    shuffled = sorted(examples, key=lambda example: digest([plan.seed, example.id]))
+    shuffled = in_drawn_order(examples, plan.seed)
     groups = grouped_by_inputs(shuffled)
     if plan.near_duplicates == "group":
         pairs = near_pairs([group[0].inputs for group in groups])
@@ -65,6 +66,16 @@ def split_examples(examples: Sequence[Example], plan: SplitPlan, stratify: bool)
         groups.sort(key=_commonest_answer)
     part_of = _dealt(groups, targets)
     return Dataset(**{split.value: tuple(row for row in shuffled if part_of[row.id] is split) for split in Split})
+
+
+def enough_per_answer(examples: Sequence[Example]) -> bool:
+    """Whether answers have so many rows on average that splits and row orders can be stratified by them."""
+    return len({example.answer for example in examples}) * FEWEST_ROWS_PER_ANSWER <= len(examples)
+
+
+def in_drawn_order(examples: Sequence[Example], seed: int) -> list[Example]:
+    """The examples in the order that `seed` draws, whatever theirs is."""
+    return sorted(examples, key=lambda example: digest([seed, example.id]))
 
 
 def given_splits(train: Sequence[Example], validation: Sequence[Example], test: Sequence[Example]) -> Dataset:
