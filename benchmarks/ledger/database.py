@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ import sqlalchemy
 from sqlalchemy.exc import DatabaseError
 
 from benchmarks.errors import StorageError
-from benchmarks.ledger.layout import LAYOUT, check_layout
 
 BUSY_TIMEOUT_S = 30
 
 
-def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine:
-    """The SQLite database at `path`, made with `tables` if it is new.
+def open_database(path: Path, prepare: Callable[[sqlalchemy.Connection], None]) -> sqlalchemy.Engine:
+    """The SQLite database at `path`, once `prepare` has seen to its tables: within one transaction, which no other
+    process opening the database or writing to it interrupts.
 
     It runs in WAL mode, so that readers never wait for a writer, and every commit reaches the disk before it returns.
-    Raises StorageError if the file cannot be created, read or written, or was made by another version's layout.
+    Raises StorageError if the file cannot be created, read or written, and whatever `prepare` raises.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,15 +30,14 @@ def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine
             f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
         )
         sqlalchemy.event.listen(engine, "connect", _configure)
-        with _one_at_a_time(path.parent), engine.begin() as connection:
+        with _one_at_a_time(path.parent), engine.connect() as connection:
+            # A table that others refer to can be made anew only while nobody checks, which is settled before it begins.
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             # A read-only file opens well and fails at the first reply; taking the write lock finds out now.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if found:
-                check_layout(found, str(path), "set WHET_HOME to another folder")
-            for metadata in tables:
-                metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+            prepare(connection)
+            connection.commit()
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
     except (DatabaseError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise StorageError(
@@ -50,8 +49,8 @@ def open_database(path: Path, *tables: sqlalchemy.MetaData) -> sqlalchemy.Engine
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Of processes that come to a new home at once, one makes the database and the others find it made: neither the
-    switch to WAL mode nor the making of tables waits by itself."""
+    """Of processes that come to a home at once, one makes the database and the others find it made: the
+    switch to WAL mode does not wait by itself, and nothing else waits as long as a long upgrade takes."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

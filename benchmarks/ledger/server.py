@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from benchmarks.errors import StorageError
-from benchmarks.ledger.layout import LAYOUT, check_layout
 
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 30
+FROZEN_S = 10
+"""The server ends the session of whoever does nothing for so long in the middle of a transaction."""
 FORM = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 
-layouts = sa.Table("whet_layout", sa.MetaData(), sa.Column("layout", sa.Integer, primary_key=True))
 
+def open_server(url: str, prepare: Callable[[sa.Connection], None]) -> sa.Engine:
+    """The PostgreSQL database at `url` (RFC 3986, as libpq writes it), once `prepare` has seen to its tables: within
+    one transaction, for which all others who open the database wait.
 
-def open_server(url: str, *tables: sa.MetaData) -> sa.Engine:
-    """The PostgreSQL database at `url` (RFC 3986, as libpq writes it), filled with `tables` if it is empty.
-
-    Raises StorageError, which never holds the password, if the URL cannot be read, or if the database cannot be
-    reached or written or was made by another version's layout.
+    Raises StorageError, which never holds the password, if the URL cannot be read or if the database cannot be
+    reached or written, and whatever `prepare` raises.
     """
     parsed = parse_url(url)
     place = shown(parsed)
@@ -34,10 +35,12 @@ def open_server(url: str, *tables: sa.MetaData) -> sa.Engine:
     sa.event.listen(engine, "connect", _configure)
     try:
         with engine.begin() as connection:
+            _check_encoding(connection, place)
+            # An upgrade may take longer than any other turn; what it locks itself, it waits for as long as all others.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             take_turn(connection, "layout")
-            _check(connection, place)
-            for metadata in tables:
-                metadata.create_all(connection)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+            prepare(connection)
     except DatabaseError as error:
         engine.dispose()
         raise StorageError(
@@ -97,22 +100,17 @@ def lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"whet {name}".encode()).digest()[:8], signed=True)
 
 
-def _check(connection: sa.Connection, place: str) -> None:
+def _check_encoding(connection: sa.Connection, place: str) -> None:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise StorageError(
             f"The database {place} has the encoding {encoding}, which cannot hold every reply. Make one with "
             "`createdb --encoding UTF8 --template template0 NAME` and set WHET_DATABASE_URL to it."
         )
-    layouts.create(connection, checkfirst=True)
-    found = connection.scalar(sa.select(layouts.c.layout))
-    if found is None:
-        connection.execute(layouts.insert().values(layout=LAYOUT))
-    else:
-        check_layout(found, place, "set WHET_DATABASE_URL to another database")
 
 
 def _configure(connection: Any, _record: Any) -> None:
-    # As long as SQLite waits: a writer that is frozen must not stop all others for ever.
+    # As long as SQLite waits: a writer that is frozen must not stop all others for ever, and loses its turn.
     connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_S}s'")
     connection.commit()

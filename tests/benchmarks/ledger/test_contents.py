@@ -27,7 +27,7 @@ START = datetime(2026, 3, 4, 5, 6, 7, 891000, tzinfo=UTC)
 
 @pytest.fixture
 def engine(place: str) -> Iterator[sa.Engine]:
-    opened = open_server(place, tables) if "://" in place else open_database(Path(place), tables)
+    opened = open_server(place, tables.create_all) if "://" in place else open_database(Path(place), tables.create_all)
     yield opened
     opened.dispose()
 

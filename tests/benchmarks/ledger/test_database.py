@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,6 @@ import sqlalchemy as sa
 
 from benchmarks.errors import StorageError
 from benchmarks.ledger.database import open_database
-from benchmarks.ledger.layout import LAYOUT
 from benchmarks.ledger.tables import tables
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -46,14 +44,14 @@ def folder() -> Iterator[Path]:
 
 def test_a_new_database_is_made_with_its_folder_and_tables(tmp_path: Path) -> None:
     path = tmp_path / "new" / "home" / "whet.db"
-    open_database(path, tables).dispose()
-    engine = open_database(path, tables)
+    open_database(path, tables.create_all).dispose()
+    engine = open_database(path, tables.create_all)
     assert set(sa.inspect(engine).get_table_names()) == set(tables.tables)
     engine.dispose()
 
 
 def test_commits_reach_the_disk_and_readers_do_not_wait(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "whet.db", tables)
+    engine = open_database(tmp_path / "whet.db", tables.create_all)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
@@ -62,7 +60,7 @@ def test_commits_reach_the_disk_and_readers_do_not_wait(tmp_path: Path) -> None:
 
 def refused(path: Path) -> str:
     with pytest.raises(StorageError) as caught:
-        open_database(path, tables)
+        open_database(path, tables.create_all)
     assert str(path) in str(caught.value)
     assert "WHET_HOME" in str(caught.value)
     return str(caught.value)
@@ -70,7 +68,7 @@ def refused(path: Path) -> str:
 
 def test_a_read_only_database_is_refused_before_a_reply_is_paid_for(folder: Path) -> None:
     path = folder / "whet.db"
-    open_database(path, tables).dispose()
+    open_database(path, tables.create_all).dispose()
     path.chmod(0o444)
     folder.chmod(0o555)
     with without_privileges():
@@ -101,19 +99,6 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert path.read_text() == "name,team\n" * 1000
 
 
-@pytest.mark.parametrize(("layout", "age"), [(LAYOUT - 1, "an older"), (LAYOUT + 1, "a newer")])
-def test_the_database_of_another_version_is_refused_and_left_alone(tmp_path: Path, layout: int, age: str) -> None:
-    path = tmp_path / "whet.db"
-    with sqlite3.connect(path) as database:
-        database.execute("CREATE TABLE ledger (sequence INTEGER PRIMARY KEY, key BLOB)")
-        database.execute(f"PRAGMA user_version = {layout}")
-    before = path.read_bytes()
-    message = refused(path)
-    assert f"made by {age} version of whet: its layout is {layout}, this version's is {LAYOUT}" in message
-    database.close()
-    assert path.read_bytes()[100:] == before[100:]
-
-
 def test_processes_that_come_to_a_new_home_at_once_all_find_the_database(tmp_path: Path) -> None:
     program = (
         "import sys\n"
@@ -121,7 +106,7 @@ def test_processes_that_come_to_a_new_home_at_once_all_find_the_database(tmp_pat
         "from benchmarks.ledger.database import open_database\n"
         "from benchmarks.ledger.tables import tables\n"
         "sys.stdin.readline()\n"
-        "open_database(Path(sys.argv[1]), tables)"
+        "open_database(Path(sys.argv[1]), tables.create_all)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "home" / "whet.db")]
     started = [

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.errors import StorageError
-from benchmarks.ledger.layout import LAYOUT
 from benchmarks.ledger.server import open_server
 from benchmarks.ledger.tables import tables
 from tests.endpoints.postgresql import Server, free_port
@@ -20,7 +19,7 @@ SECRET = "correct-horse"
 
 def refused(url: str) -> str:
     with pytest.raises(StorageError) as caught:
-        open_server(url, tables)
+        open_server(url, tables.create_all)
     message = str(caught.value)
     assert "WHET_DATABASE_URL" in message
     assert SECRET not in "".join(traceback.format_exception(caught.value))
@@ -35,14 +34,14 @@ def changed(url: str, change: Callable[[sa.URL], sa.URL]) -> str:
 def test_a_new_database_is_filled_and_found_again(database_url: str, scheme: str) -> None:
     url = scheme + database_url.removeprefix("postgresql")
     for _ in range(2):
-        engine = open_server(url, tables)
-        assert set(sa.inspect(engine).get_table_names()) == {*tables.tables, "whet_layout"}
+        engine = open_server(url, tables.create_all)
+        assert set(sa.inspect(engine).get_table_names()) == set(tables.tables)
         engine.dispose()
 
 
 def test_whoever_comes_to_a_new_database_at_once_finds_it_filled(database_url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
-        for engine in pool.map(lambda _: open_server(database_url, tables), range(6)):
+        for engine in pool.map(lambda _: open_server(database_url, tables.create_all), range(6)):
             engine.dispose()
 
 
@@ -100,13 +99,3 @@ def test_a_user_who_may_not_make_tables_is_told(database_url: str) -> None:
     message = refused(database_url + "?options=-c%20default_transaction_read_only%3Don")
     assert "read-only transaction" in message
     assert "may make tables" in message
-
-
-@pytest.mark.parametrize(("layout", "age"), [(LAYOUT - 1, "an older"), (LAYOUT + 1, "a newer")])
-def test_the_database_of_another_version_is_refused_and_left_alone(database_url: str, layout: int, age: str) -> None:
-    engine = open_server(database_url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE whet_layout SET layout = :layout"), {"layout": layout})
-    assert f"made by {age} version of whet: its layout is {layout}" in refused(database_url)
-    assert sa.inspect(engine).get_table_names() == ["whet_layout"]
-    engine.dispose()

@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def engine_at(place: str) -> sa.Engine:
-    return open_server(place, tables) if "://" in place else open_database(Path(place), tables)
+    return open_server(place, tables.create_all) if "://" in place else open_database(Path(place), tables.create_all)
 
 
 @asynccontextmanager
