@@ -40,9 +40,10 @@ Cell = tuple[str, str, int]
 class Evaluator:
     """The rollouts of one job: it runs them in blocks and remembers them.
 
-    `rollouts` maps (prompt digest, example id, repeat) to the rollout. `elapsed_s` is the time the job has taken up
-    to the end of its last block, interruptions not counted. `reserve_s` is what blocks must leave of the seconds cap;
-    `out_of_time` says that a block met that limit. `tally` counts them for whoever watches.
+    `rollouts` maps (prompt digest, example id, repeat) to the rollout, `prompts` those digests to the prompts.
+    `elapsed_s` is the time the job has taken up to the end of its last block, interruptions not counted. `reserve_s` is
+    what blocks must leave of the seconds cap; `out_of_time` says that a block met that limit. `tally` counts rollouts
+    for whoever watches.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Evaluator:
         self.metric = metric
         self.budget = budget
         self.rollouts: dict[Cell, Rollout] = {}
+        self.prompts: dict[str, Prompt] = {}
         self.elapsed_s = 0.0
         self.reserve_s = 0.0
         self.out_of_time = False
@@ -121,6 +123,7 @@ class Evaluator:
         fresh = self.new(assignments)
         if not fresh:
             return
+        self.prompts.update((a.prompt.digest, a.prompt) for a in fresh)
         self._blocks += 1
         point = f"block {self._blocks}"
         cells = digest([_cell(a) for a in fresh])[:16]

@@ -76,6 +76,7 @@ class JudgedEvaluator(Evaluator):
         """Runs and grades the assignments that were not run yet. See `Evaluator.block`; MetricError is raised if the
         judge cannot grade."""
         fresh = self.new(assignments)
+        self.prompts.update((a.prompt.digest, a.prompt) for a in fresh)
         try:
             if fresh:
                 await self._compare()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from benchmarks.budget import Budget, Caps, Charge
 from benchmarks.evaluation.rollout import FORMAT, TRUNCATED, Rollout
 from benchmarks.evidence.records import Interval
+from benchmarks.prompts.prompt import Prompt
 
 TICK_S = 1.0
 SECONDS_BETWEEN_REPORTS = 0.1
@@ -55,11 +56,27 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leading:
-    """A candidate leads the race: its score on the validation rows it has seen so far."""
+    """A candidate leads the race: its `prompt`, and its score on the validation rows it has seen so far."""
 
     score: Interval
     factors: str
     candidates_alive: int
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """How trial `number` stands, the baseline being 0: the score of its `prompt` on the validation rows that it was
+    scored on (None: on none), by which the search chooses, and which is therefore no proof; how many `rows` it ran;
+    the tokens that one of its requests takes; and whether others went on without it (`stopped`)."""
+
+    number: int
+    prompt: Prompt
+    score: Interval | None
+    rows: int
+    prompt_tokens: float
+    completion_tokens: float
+    stopped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +86,7 @@ class Notice:
     message: str
 
 
-Event = PhaseStarted | Advanced | Leading | Notice
+Event = PhaseStarted | Advanced | Leading | Tried | Notice
 Observer = Callable[[Event], None]
 
 

@@ -370,6 +370,7 @@ class Search:
                     score=mean_interval(scores, binary=self.evaluator.metric.binary),
                     factors=describe(leader.candidate.prompt),
                     candidates_alive=len(standings),
+                    prompt=leader.candidate.prompt,
                 )
             )
 

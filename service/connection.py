@@ -21,6 +21,7 @@ from benchmarks.models.prices import Price, Tariff
 from benchmarks.models.protocol import LanguageModel
 from benchmarks.models.retrying import Patience
 from benchmarks.tasks.schema import SECTIONS, BudgetSection, ModelSection, TaskSpec
+from service.telemetry import traced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ async def connected(
         for role, endpoint in endpoints.items():
             pace = pace_of(endpoint)
             model = wrapped(
-                wire(endpoint, tariffs[role], environment),
+                traced(wire(endpoint, tariffs[role], environment), environment),
                 max_concurrency=endpoint.max_concurrency,
                 tariff=tariffs[role],
                 budget=budget.of(role),

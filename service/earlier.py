@@ -24,7 +24,7 @@ from optimizers.earlier import MOST_EARLIER, SOURCE, Earlier, fits
 from service.home import Home
 from service.jobs import SUCCEEDED, Job
 from service.journal import SqlJournal
-from service.tables import optimizations, searched_data, searches
+from service.tables import jobs, searched_data, searches
 
 LATEST = 200
 """So many of the latest optimizations are looked at."""
@@ -106,10 +106,10 @@ def settle(job: Job, warm: WarmStart, task: Task, model: ModelIdentity, home: Ho
         journal.record(POINT, warm.to_json())
     own = task.dataset.digest
     with home.writing() as connection:
-        if connection.scalar(sa.select(searches.c.data).where(searches.c.optimization == job.id)) is None:
+        if connection.scalar(sa.select(searches.c.data).where(searches.c.job == job.id)) is None:
             connection.execute(
                 searches.insert().values(
-                    optimization=job.id,
+                    job=job.id,
                     answers=_kind_of_answers(task),
                     data=own,
                     inherited=list(warm.data),
@@ -158,14 +158,14 @@ def find(task: Task, model: ModelIdentity, home: Home, *, unlike: str = "") -> W
 def _alike(connection: sa.Connection, task: Task, model: ModelIdentity, unlike: str) -> list[_Candidate]:
     rows = connection.execute(
         sa.select(searches, searched_data.c.inputs, searched_data.c.answers.label("answer_words"))
-        .join(optimizations, optimizations.c.id == searches.c.optimization)
+        .join(jobs, jobs.c.id == searches.c.job)
         .join(searched_data, searched_data.c.data == searches.c.data)
         .where(
             searches.c.answers == _kind_of_answers(task),
-            optimizations.c.status == SUCCEEDED,
-            optimizations.c.identity != unlike,
+            jobs.c.status == SUCCEEDED,
+            jobs.c.identity != unlike,
         )
-        .order_by(searches.c.created_at.desc(), searches.c.optimization.desc())
+        .order_by(searches.c.created_at.desc(), searches.c.job.desc())
         .limit(LATEST)
     ).all()
     own = vocabulary_of([*task.dataset.train, *task.dataset.validation]) if rows else None
@@ -178,7 +178,7 @@ def _alike(connection: sa.Connection, task: Task, model: ModelIdentity, unlike: 
         if alike >= ALIKE:
             found.append(
                 _Candidate(
-                    optimization=row.optimization,
+                    optimization=row.job,
                     data=frozenset([row.data, *row.inherited]),
                     similarity=alike,
                     same_model=row.model == _name(model),
@@ -211,7 +211,7 @@ class _Overlap:
 
 def _prompts(connection: sa.Connection, candidate: _Candidate) -> Iterator[Earlier]:
     """The winner of an optimization and its runners-up, in this order."""
-    result = connection.scalar(sa.select(optimizations.c.result).where(optimizations.c.id == candidate.optimization))
+    result = connection.scalar(sa.select(jobs.c.result).where(jobs.c.id == candidate.optimization))
     described = [result["winner"], *(one["prompt"] for one in result["runners_up"])] if result else []
     for place, prompt in enumerate(described):
         yield Earlier(

@@ -19,6 +19,9 @@ from benchmarks.tasks.schema import SECTIONS, ModelSection
 FILE = "endpoints.toml"
 VARIABLE = "WHET_ENDPOINTS"
 
+MOST_JOBS = "max_jobs"
+USUAL_MOST_JOBS = 2
+
 DECODING = (
     "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "stop", "seed",
     "presence_penalty", "frequency_penalty", "repetition_penalty", "reasoning_effort", "verbosity",
@@ -46,6 +49,18 @@ def read_endpoints(folder: Path, environment: Mapping[str, str]) -> dict[str, Mo
 
     Raises EndpointsError that names the entry at fault.
     """
+    return {name: _section(name, content) for name, content in _configured_endpoints(folder, environment).items()}
+
+
+def job_limits(folder: Path, environment: Mapping[str, str]) -> dict[str, int]:
+    """How many jobs may be under way on each endpoint at a time, over all workers: its `max_jobs`, by default 2.
+
+    Raises EndpointsError that names the entry at fault.
+    """
+    return {name: _most_jobs(name, content) for name, content in _configured_endpoints(folder, environment).items()}
+
+
+def _configured_endpoints(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {TINY: {"model": TINY}}
     path = folder / FILE
     try:
@@ -61,17 +76,35 @@ def read_endpoints(folder: Path, environment: Mapping[str, str]) -> dict[str, Mo
         raise EndpointsError(f"{path} is not TOML: {error}.") from None
     except json.JSONDecodeError as error:
         raise EndpointsError(f"{where} is not JSON: {error}.") from None
-    return {name: _section(name, content) for name, content in found.items()}
+    return found
+
+
+def _most_jobs(name: str, content: Any) -> int:
+    most = content.get(MOST_JOBS, USUAL_MOST_JOBS) if isinstance(content, dict) else USUAL_MOST_JOBS
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise EndpointsError(
+            f"The endpoint '{name}' has {MOST_JOBS} = {most!r}; it is how many jobs it takes at a time, 1 or more."
+        )
+    return most
 
 
 def _section(name: str, content: Any) -> ModelSection:
+    _most_jobs(name, content)
     if not isinstance(content, dict) or not isinstance(content.get("model"), str) or "name" in content:
         raise EndpointsError(f"The endpoint '{name}' needs a model, as in model = \"hosted_vllm/Qwen3-8B\".")
     try:
-        return ModelSection.model_validate({"name" if k == "model" else k: v for k, v in content.items()})
+        fields = {"name" if k == "model" else k: v for k, v in content.items() if k != MOST_JOBS}
+        return ModelSection.model_validate(fields)
     except ValidationError as error:
         places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise EndpointsError(f"The endpoint '{name}' is not configured as it must be: {places}.") from None
+
+
+def endpoint_of(task: Mapping[str, Any]) -> str | None:
+    """What the operator calls the endpoint of the task model, in the content of a task as a request gave it."""
+    chosen = task.get(SECTIONS[TASK])
+    found = (chosen.get("endpoint") or chosen.get("name")) if isinstance(chosen, dict) else None
+    return None if found is None else str(found)
 
 
 def with_endpoints(task: Mapping[str, Any], endpoints: Mapping[str, ModelSection]) -> dict[str, Any]:

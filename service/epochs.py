@@ -1,4 +1,4 @@
-"""Epochs of evaluations: each `--fresh` begins one, in which every question is asked anew."""
+"""Epochs of evaluations: each that asks for fresh replies begins one, in which every question is asked anew."""
 
 from __future__ import annotations
 
@@ -14,10 +14,28 @@ def epoch_of(evaluated: str, home: Home, *, fresh: bool) -> str:
 
     A new one is written down at once, so that a run that is interrupted can be carried on without `fresh`.
     """
-    prefix = f"{evaluated[:12]}/fresh-"
     with home.writing() as connection:
-        query = sa.select(sa.func.count()).where(texts.c.text.startswith(prefix, autoescape=True))
-        number = int(connection.scalar(query) or 0) + fresh
+        epoch = _named(evaluated, connection, fresh=fresh)
         if fresh:
-            connection.execute(texts.insert().values(text=f"{prefix}{number}"))
+            connection.execute(texts.insert().values(text=epoch))
+    return epoch
+
+
+def epoch_meant(evaluated: str, home: Home, *, fresh: bool) -> str:
+    """As `epoch_of`, but a new one is not written down: `begin` does that."""
+    with home.reading() as connection:
+        return _named(evaluated, connection, fresh=fresh)
+
+
+def begin(epoch: str, home: Home) -> None:
+    """Writes the epoch down, unless somebody has."""
+    with home.writing() as connection:
+        if connection.scalar(sa.select(texts.c.number).where(texts.c.text == epoch)) is None:
+            connection.execute(texts.insert().values(text=epoch))
+
+
+def _named(evaluated: str, connection: sa.Connection, *, fresh: bool) -> str:
+    prefix = f"{evaluated[:12]}/fresh-"
+    query = sa.select(sa.func.count()).where(texts.c.text.startswith(prefix, autoescape=True))
+    number = int(connection.scalar(query) or 0) + fresh
     return f"{prefix}{number}" if number else ""

@@ -16,9 +16,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from benchmarks.errors import EndpointError, InputError, StorageError, WhetError
 from benchmarks.tasks.schema import explain
+from service.datasets import UnknownDataset
+from service.deliveries import Disabled
+from service.evaluation_items import NotComparable
 from service.front import UnknownMember
 from service.jobs import UnknownJob
+from service.keys import UnknownKey
+from service.labels import NothingBefore
+from service.nights import Busy
+from service.registered_tasks import UnknownTask
 from service.registry import UnknownPrompt
+from service.regressions import UnknownRegression
+from service.schedules import ScheduleExists, UnknownSchedule
+from service.webhooks import TooManyWebhooks, UnknownWebhook
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -66,8 +76,14 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer that says what went wrong."""
-    document = Problem(title=title, status=status, detail=detail, errors=list(errors))
+    places = [ErrorPlace(pointer=_writable(place.pointer), detail=_writable(place.detail)) for place in errors]
+    document = Problem(title=title, status=status, detail=_writable(detail), errors=places)
     return JSONResponse(document.model_dump(), status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _writable(text: str) -> str:
+    """`text` with what UTF-8 cannot write (half a character, quoted from a request) escaped."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -105,13 +121,33 @@ def blaming(places: Mapping[type[WhetError], str | Callable[[Any], str]]) -> Ite
         found = next(place for kind, place in places.items() if isinstance(error, kind))
         pointer = found if isinstance(found, str) else found(error)
         status, title, headers = _classified(error)
+        if status == 404:
+            # What a body names and there is not makes the body wrong; its address is right.
+            status, title = 422, "The request cannot be carried out"
         place = ErrorPlace(pointer=pointer, detail=str(error))
         raise Refused(status, title, str(error), headers, errors=[place]) from error
 
 
+UNKNOWN = (
+    UnknownPrompt,
+    UnknownJob,
+    UnknownMember,
+    UnknownKey,
+    UnknownDataset,
+    UnknownTask,
+    UnknownWebhook,
+    UnknownSchedule,
+    UnknownRegression,
+)
+
+
 def _classified(error: WhetError) -> tuple[int, str, dict[str, str]]:
-    if isinstance(error, (UnknownPrompt, UnknownJob, UnknownMember)):
+    if isinstance(error, UNKNOWN):
         return 404, "Not found", {}
+    if isinstance(error, NothingBefore):
+        return 409, "Nothing stood before", {}
+    if isinstance(error, (Disabled, NotComparable, TooManyWebhooks, ScheduleExists, Busy)):
+        return 409, "Not as things stand", {}
     if isinstance(error, StorageError):
         return 503, "The database cannot be used", {"Retry-After": "5"}
     if isinstance(error, EndpointError):

@@ -15,9 +15,11 @@ import sqlalchemy as sa
 
 from benchmarks.digests import canonical
 from benchmarks.errors import StorageError
-from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted
+from optimizers.progress import Advanced, Event, Leading, Notice, PhaseStarted, Tried
 from service.home import Home
-from service.tables import events, optimizations
+from service.result import interval_json
+from service.tables import events, jobs
+from service.trials import TRIAL, trial_json
 
 FLUSH_S = 0.5
 PHASE, BEST, LOG, DONE = "phase", "best", "log", "done"
@@ -44,6 +46,7 @@ class EventLog:
     """The calls that the whole job may make; 0 leaves its progress as it is."""
     _new: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _progress: dict[str, Any] = field(default_factory=dict)
+    _best: dict[str, Any] | None = None
     _changed: bool = False
     _told: Counter[bytes] = field(default_factory=Counter, repr=False)
     _flushing: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -92,6 +95,11 @@ class EventLog:
                 }
                 self._progress["best"] = best
                 self._tell(BEST, best)
+                if event.prompt is not None:
+                    seen = {"split": "validation", "score": interval_json(event.score)}
+                    self._best = {"prompt": event.prompt.to_json(), **seen, "n": event.score.n, "proven": False}
+            case Tried():
+                self._tell(TRIAL, trial_json(event))
             case Notice():
                 self._tell(LOG, {"message": event.message})
 
@@ -121,11 +129,10 @@ class EventLog:
         with self.home.writing() as connection:
             append(connection, self.job_id, new, self.home.timestamp())
             if self.calls_planned:
-                connection.execute(
-                    sa.update(optimizations)
-                    .where(optimizations.c.id == self.job_id)
-                    .values(progress=dict(self._progress), updated_at=self.home.timestamp())
-                )
+                new_values = {"progress": dict(self._progress), "updated_at": self.home.timestamp()}
+                if self._best is not None:
+                    new_values["best"] = self._best
+                connection.execute(sa.update(jobs).where(jobs.c.id == self.job_id).values(new_values))
 
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
@@ -162,13 +169,11 @@ def append(
 ) -> None:
     """Writes events (kind, data) after those that the job has."""
     last = connection.scalar(
-        sa.select(sa.func.coalesce(sa.func.max(events.c.sequence), 0)).where(events.c.optimization == job_id)
+        sa.select(sa.func.coalesce(sa.func.max(events.c.sequence), 0)).where(events.c.job == job_id)
     )
     for number, (kind, data) in enumerate(new, int(last or 0) + 1):
         connection.execute(
-            events.insert().values(
-                optimization=job_id, sequence=number, kind=kind, data=dict(data), created_at=created_at
-            )
+            events.insert().values(job=job_id, sequence=number, kind=kind, data=dict(data), created_at=created_at)
         )
 
 
@@ -177,7 +182,7 @@ def events_after(home: Home, job_id: str, sequence: int) -> list[Recorded]:
     with home.reading() as connection:
         rows = connection.execute(
             sa.select(events.c.sequence, events.c.kind, events.c.data)
-            .where(events.c.optimization == job_id, events.c.sequence > sequence)
+            .where(events.c.job == job_id, events.c.sequence > sequence)
             .order_by(events.c.sequence)
         )
         return [Recorded(sequence=row.sequence, kind=row.kind, data=row.data) for row in rows]

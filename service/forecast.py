@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.budget import PROPOSER, TASK, Caps, Charge
+from benchmarks.budget import JUDGE, PROPOSER, TASK, Caps, Charge
 from benchmarks.evaluation.run import Assignment
 from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.models.connect import tariff_for
@@ -19,7 +19,7 @@ from optimizers.rehearsal import rehearse
 from optimizers.search import Problem
 from service.connection import caps_of, endpoints_of
 from service.earlier import WarmStart, warm_start
-from service.foresight import free_rows, known_now, missing_keys, proof_in_time, standing
+from service.foresight import Duration, duration, free_rows, known_now, missing_keys, proof_in_time, standing
 from service.home import Home
 from service.judging import graded_by, judge_calls, judge_part
 from service.optimize import Settings, find_job, prepare
@@ -32,7 +32,8 @@ class Forecast:
     `by_phase` is what a rehearsal spent in each phase, `cost_usd` of a charge is None where the price is unknown.
     `fewest_tokens` and `most_tokens` are those of the cheapest and of the dearest of several rehearsals: how long the
     prompts are that win, nobody knows beforehand. `plan` counts rollouts, which a judge grades by `judge_calls` more.
-    `notices` are what a person should know before anything is spent, in words.
+    `duration` is how long the calls take, as far as the ledger knows the models. `notices` are what a person should
+    know before anything is spent, in words.
     """
 
     plan: Plan
@@ -42,6 +43,7 @@ class Forecast:
     most_tokens: int
     smallest_difference: float
     judge_calls: int
+    duration: Duration
     notices: tuple[str, ...] = ()
 
     @property
@@ -78,6 +80,10 @@ def forecast(task: Task, settings: Settings, home: Home | None = None) -> Foreca
         rehearse(problem, plan, caps=caps, tariff=tariff, counter=token_counter(endpoint), judge=judge)
     )
     written = _to_be_written(task, problem, plan, caps)
+    graded = judge_calls(task, plan)
+    calls = sum(charge.calls for charge in rehearsed.by_phase.values())
+    verdicts = round(calls * graded / (plan.calls - plan.proposer_calls + graded)) if graded else 0
+    by_role = {TASK: calls - verdicts, PROPOSER: written.calls, JUDGE: verdicts}
     return Forecast(
         plan=plan,
         caps=caps,
@@ -85,7 +91,8 @@ def forecast(task: Task, settings: Settings, home: Home | None = None) -> Foreca
         fewest_tokens=rehearsed.fewest_tokens + written.amount.tokens,
         most_tokens=rehearsed.most_tokens + written.amount.tokens,
         smallest_difference=smallest_detectable_difference(plan.proof_rows),
-        judge_calls=judge_calls(task, plan),
+        judge_calls=graded,
+        duration=duration(by_role, endpoints_of(task.spec), caps, home),
         notices=notices,
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -94,6 +95,40 @@ def proof_in_time(plan: Plan, caps: Caps, endpoint: Endpoint, home: Home | None)
             "without which nothing is promoted. Raise budget.seconds, or lower budget.calls so that the proof takes "
             "fewer rows."
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """How many seconds calls are expected to take, None where nothing is known; and `why`, in words."""
+
+    seconds: float | None
+    why: str
+
+
+def duration(calls: Mapping[str, int], endpoints: Mapping[str, Endpoint], caps: Caps, home: Home | None) -> Duration:
+    """How long `calls` take, by the roles of the models at `endpoints`, if replies take as long as the latest of each
+    model in the ledger did and as many are under way as an endpoint allows."""
+    took = {
+        role: None if home is None else latest_latency_s(home, endpoints[role].model_identity)
+        for role, count in calls.items()
+        if count
+    }
+    if unknown := [endpoints[role].name for role, latency_s in took.items() if latency_s is None]:
+        return Duration(
+            seconds=None,
+            why=f"How long it takes is not known: the ledger holds no reply of {' or '.join(dict.fromkeys(unknown))}.",
+        )
+    seconds, parts = 0.0, list[str]()
+    for role, latency_s in took.items():
+        at_once = endpoints[role].max_concurrency
+        seconds += math.ceil(calls[role] / at_once) * (latency_s or 0.0)
+        parts.append(f"{calls[role]} to {endpoints[role].name}, at most {at_once} at a time, {latency_s:.2g} s each")
+    capped = caps.seconds is not None and seconds > caps.seconds
+    return Duration(
+        seconds=min(seconds, caps.seconds) if caps.seconds is not None else seconds,
+        why=f"If replies take as long as the latest in the ledger: {'; '.join(parts)}."
+        + (" The cap on seconds ends it before." if capped else " Waits between blocks of calls come on top."),
+    )
 
 
 def latest_latency_s(home: Home, model: ModelIdentity) -> float | None:

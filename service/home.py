@@ -14,9 +14,7 @@ import sqlalchemy as sa
 from benchmarks.errors import StorageError
 from benchmarks.ledger.database import open_database
 from benchmarks.ledger.server import in_one_line, lock_number, open_server, shown, take_turn
-from benchmarks.ledger.tables import tables as ledger_tables
-from benchmarks.models.batch.submissions import tables as batch_tables
-from service.tables import tables
+from service.upgrading import bring_up_to_date
 
 DATABASE = "whet.sqlite"
 
@@ -124,16 +122,23 @@ class Home:
             yield bool(held)
 
 
+def folder_of(environment: Mapping[str, str]) -> Path:
+    """The folder of the home that the environment names."""
+    return Path(environment.get("WHET_HOME") or ".whet")
+
+
 def has_home(environment: Mapping[str, str]) -> bool:
     """Whether there is a home already where the environment says; a database on a server counts as one."""
-    folder = Path(environment.get("WHET_HOME") or ".whet")
-    return bool(environment.get("WHET_DATABASE_URL")) or (folder / DATABASE).exists()
+    return bool(environment.get("WHET_DATABASE_URL")) or (folder_of(environment) / DATABASE).exists()
 
 
 def open_home(environment: Mapping[str, str]) -> Home:
-    """The home that the environment names. Raises StorageError if its database cannot be used."""
-    folder = Path(environment.get("WHET_HOME") or ".whet")
+    """The home that the environment names, its database upgraded if it is older than this version of whet.
+
+    Raises StorageError if the database cannot be used, among others because a newer version has upgraded it.
+    """
+    folder = folder_of(environment)
     url = environment.get("WHET_DATABASE_URL")
     if url:
-        return Home(folder=folder, engine=open_server(url, ledger_tables, batch_tables, tables))
-    return Home(folder=folder, engine=open_database(folder / DATABASE, ledger_tables, batch_tables, tables))
+        return Home(folder=folder, engine=open_server(url, bring_up_to_date))
+    return Home(folder=folder, engine=open_database(folder / DATABASE, bring_up_to_date))

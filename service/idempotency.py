@@ -24,7 +24,7 @@ LONGEST = timedelta(minutes=5)
 class Earlier:
     """What came of the request: None while it is carried out for the first time, which sets it."""
 
-    optimization: str | None = None
+    job: str | None = None
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def once(home: Home, owner: str, key: str | None, body: Any) -> Iterator[Earlier
     with home.writing() as connection:
         expired, lost = ((home.now() - age).isoformat(timespec="milliseconds") for age in (KEPT, LONGEST))
         over = idempotency.c.created_at < expired
-        over |= idempotency.c.optimization.is_(None) & (idempotency.c.created_at < lost)
+        over |= idempotency.c.job.is_(None) & (idempotency.c.created_at < lost)
         connection.execute(sa.delete(idempotency).where(over))
         row = connection.execute(sa.select(idempotency).where(mine)).one_or_none()
         if row is None:
@@ -52,9 +52,9 @@ def once(home: Home, owner: str, key: str | None, body: Any) -> Iterator[Earlier
     if row is not None:
         if row.body_digest != wanted:
             raise Refused(422, "Key used before", "This Idempotency-Key came with another body; take a new one.")
-        if row.optimization is None:
+        if row.job is None:
             raise Refused(409, "Under way", "The first request with this Idempotency-Key is still being carried out.")
-        earlier.optimization = row.optimization
+        earlier.job = row.job
         yield earlier
         return
     try:
@@ -63,8 +63,8 @@ def once(home: Home, owner: str, key: str | None, body: Any) -> Iterator[Earlier
         # A request that failed may be sent again under its key.
         outcome = (
             sa.delete(idempotency).where(mine)
-            if earlier.optimization is None
-            else sa.update(idempotency).where(mine).values(optimization=earlier.optimization)
+            if earlier.job is None
+            else sa.update(idempotency).where(mine).values(job=earlier.job)
         )
         with home.writing() as connection:
             connection.execute(outcome)

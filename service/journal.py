@@ -12,15 +12,13 @@ from service.tables import decisions, looks
 
 
 class SqlJournal:
-    """The decision log of one optimization."""
+    """The decision log of one job."""
 
-    def __init__(self, home: Home, optimization: str) -> None:
+    def __init__(self, home: Home, job: str) -> None:
         self._home = home
-        self._optimization = optimization
+        self._job = job
         with home.reading() as connection:
-            rows = connection.execute(
-                sa.select(decisions.c.point, decisions.c.fact).where(decisions.c.optimization == optimization)
-            )
+            rows = connection.execute(sa.select(decisions.c.point, decisions.c.fact).where(decisions.c.job == job))
             self._facts: dict[str, Mapping[str, Any]] = {row.point: row.fact for row in rows}
 
     def recall(self, point: str) -> Mapping[str, Any] | None:
@@ -30,7 +28,7 @@ class SqlJournal:
     def record(self, point: str, fact: Mapping[str, Any]) -> None:
         """Settles `point`, durably."""
         with self._home.writing() as connection:
-            connection.execute(decisions.insert().values(optimization=self._optimization, point=point, fact=dict(fact)))
+            connection.execute(decisions.insert().values(job=self._job, point=point, fact=dict(fact)))
         self._facts[point] = fact
 
 
@@ -39,6 +37,12 @@ class SqlLooks:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+
+    def taken(self, test_digest: str) -> int:
+        """How many looks at the split there have been."""
+        with self._home.reading() as connection:
+            query = sa.select(sa.func.count()).where(looks.c.test_digest == test_digest)
+            return int(connection.scalar(query) or 0)
 
     def count(self, test_digest: str, look: str) -> int:
         """Which look at the split this is, from 1; the same `look` again has its old number."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from benchmarks.budget import TASK
-from benchmarks.errors import WhetError
+from benchmarks.errors import StorageError, WhetError
 from benchmarks.ledger.protocol import Ledger, Occasion
 from benchmarks.ledger.sql import SqlLedger
 from benchmarks.models.connect import tariff_for
@@ -26,14 +30,16 @@ from optimizers.progress import Event, Notice, Observer, silent
 from optimizers.proposers.author import Writer
 from optimizers.repertoire import proposer_parameters
 from optimizers.search import Problem
+from optimizers.trials import Trials
 from service.connection import Models, caps_of, connected, endpoints_of
 from service.course import Course
 from service.earlier import settle, warm_start
 from service.endpoints import UnusableModel
 from service.events import EventLog
 from service.foresight import free_rows
+from service.holding import Hold, beating
 from service.home import Home
-from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs, job_identity
+from service.jobs import CANCELLED, CANCELLING, FAILED, HELD, NEW, SUCCEEDED, Job, Jobs, job_identity
 from service.journal import SqlJournal, SqlLooks
 from service.judging import (
     agreement_in,
@@ -46,9 +52,14 @@ from service.judging import (
     too_few_labels,
     withheld,
 )
+from service.processes import this_process
 from service.registry import Registry
 from service.result import TOY, evidence_json, result_json
+from service.telemetry import job_span, phases
+from service.watching import SILENT_S, Watch
 from service.writing import proposer_json
+
+LOOK_S = 0.5
 
 Announce = Callable[[Job, Plan | None], None]
 
@@ -75,21 +86,55 @@ async def run_optimization(
     returned. `announce` is told the job, and its plan if there is anything to run. An error or a cancellation leaves
     what was paid for in the ledger.
     """
-    job = find_job(task, home, fresh=settings.fresh)
-    with home.lock(job.lock):
-        # Whoever held the lock may have finished the job by now.
+    job, hold = await _held(task, home, settings)
+    if hold is None:
+        announce(job, None)
+        return dict(job.result or {})
+    ledger, this = SqlLedger(home.engine, home.now), asyncio.current_task()
+    running = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if this is not None:
+            running.call_soon_threadsafe(this.cancel)
+
+    try:
+        span = job_span(job.id, job.kind, takes=hold.fence, endpoint=None)
+        with beating(hold, stop, unwanted=CANCELLING), span:
+            return await run_job(job, task, hold, ledger, settings, observer=observer, announce=announce)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        Jobs(hold).conclude(job.id, CANCELLED)
+        raise
+    finally:
+        await ledger.close()
+
+
+async def _held(task: Task, home: Home, settings: Settings) -> tuple[Job, Hold | None]:
+    """The job that optimizing `task` is, and this process's hold on it; None for one that is finished.
+
+    Raises what would stop the job at once, so that nothing is written down in vain, and StorageError if another process
+    runs it: if it says so, or does within 8 s.
+    """
+    jobs, watch, until = Jobs(home), Watch(), time.monotonic() + SILENT_S + LOOK_S
+    while True:
         job = find_job(task, home, fresh=settings.fresh)
         if job.status == SUCCEEDED and job.result is not None:
-            announce(job, None)
-            return dict(job.result)
-        ledger = SqlLedger(home.engine, home.now)
-        try:
-            return await run_job(job, task, home, ledger, settings, observer=observer, announce=announce)
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            Jobs(home).conclude(job.id, CANCELLED)
-            raise
-        finally:
-            await ledger.close()
+            return job, None
+        if job.status == NEW:
+            prepare(task, endpoints_of(task.spec)[TASK].model_identity, job.epoch, settings)
+        elif job.status in HELD:
+            if watch.silent(job):
+                jobs.hand_on(job)
+            elif job.heard_of(home.now(), within_s=SILENT_S) or time.monotonic() > until:
+                raise StorageError(
+                    f"Another process is running {job.id} in {home.place}. Wait for it, or end it and run again."
+                )
+            else:
+                await asyncio.sleep(LOOK_S)
+            continue
+        with contextlib.suppress(IntegrityError):
+            hold = jobs.begin(job, task, this_process())
+            if hold is not None:
+                return jobs.get(job.id), hold
 
 
 def find_job(task: Task, home: Home, *, fresh: bool) -> Job:
@@ -101,14 +146,14 @@ def find_job(task: Task, home: Home, *, fresh: bool) -> Job:
 async def run_job(
     job: Job,
     task: Task,
-    home: Home,
+    home: Hold,
     ledger: Ledger,
     settings: Settings,
     *,
     observer: Observer = silent,
     announce: Announce = _nobody,
 ) -> dict[str, Any]:
-    """The result of `job`, which is run from its start, or from where it stopped. The caller holds the job's lock.
+    """The result of `job`, which is run from its start, or from where it stopped. `home` is the caller's hold on it.
     Jobs that share a ledger wait for each other's replies to the same questions.
 
     An error is written down as the job's status and raised again. After a cancellation the caller says where the job
@@ -120,7 +165,7 @@ async def run_job(
         model = endpoints[TASK].model_identity
         warm = warm_start(job, task, model, home)
         problem, plan, notices = prepare(task, model, job.epoch, settings, warm.prompts)
-        job = jobs.start(job, task, await ledger.mark())
+        job = jobs.start(job, await ledger.mark())
         settle(job, warm, task, model, home)
         announce(job, plan)
         log = EventLog(home, job.id, plan.calls + judge_calls(task, plan))
@@ -129,11 +174,12 @@ async def run_job(
             log(event)
             observer(event)
 
-        run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=observe)
         async with log.flushing():
             for notice in [*notices, *warm.notices(problem.earlier), *([TOY] if endpoints[TASK].bundled else [])]:
                 observe(Notice(message=notice))
-            result = await run.result(problem, plan)
+            with phases(observe) as watched:
+                run = _Run(task=task, job=job, home=home, ledger=ledger, settings=settings, observer=watched)
+                result = await run.result(problem, plan)
         jobs.conclude(job.id, SUCCEEDED, result=result)
         return result
     except WhetError as error:
@@ -223,6 +269,7 @@ class _Run:
             course.follow(evaluator, known=len(known))
             if known:
                 self.observer(Notice(message=free_rows(known)))
+            trials = Trials(evaluator, problem.validation, problem.baseline.digest, course)
             outcome = await optimize(
                 replace(problem, known=known),
                 plan,
@@ -231,8 +278,9 @@ class _Run:
                 journal=journal,
                 looks=SqlLooks(self.home),
                 writer=_writer(self.task, models),
-                observer=course,
+                observer=trials,
             )
+            trials.tell()
         agreement = agreement_in(evaluator)
         outcome = withheld(course.explained(outcome, problem), self.task, agreement)
         judge = judge_json(self.task, agreement)

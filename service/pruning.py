@@ -18,7 +18,7 @@ from benchmarks.tasks.schema import SECTIONS, ModelSection
 from service.connection import endpoint_of
 from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job
-from service.tables import optimizations
+from service.tables import jobs
 
 STEP = 10_000
 """Sequences in one transaction, and pages given back in one: other writers wait for no longer than that takes."""
@@ -111,11 +111,11 @@ def _number(text: str) -> sa.ScalarSelect[int]:
 def _needs(connection: sa.Connection, choice: Choice) -> list[_Need]:
     """What may still go on: jobs, and evaluations whose batches are open. A job that failed or was cancelled can be
     resumed, too, unless nobody has touched it for as long as what is to go."""
-    columns = optimizations.c
+    columns = jobs.c
     rows = connection.execute(
         sa.select(
             columns.id, columns.identity, columns.epoch_number, columns.task, columns.status, columns.ledger_mark,
-            columns.updated_at, columns.spec,
+            columns.updated_at, columns.ledger_epoch, columns.spec,
         )
         .where(columns.status != SUCCEEDED, columns.ledger_mark.is_not(None))
         .order_by(columns.created_at, columns.id)

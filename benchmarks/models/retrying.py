@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from benchmarks.errors import EndpointDown
+from benchmarks.models.failures import failures
 from benchmarks.models.pace import FEW_ROWS, MAX_RETRY_AFTER_S, row_of
 from benchmarks.models.protocol import Completion, Failure, FailureKind, LanguageModel, ModelIdentity, Request
 
@@ -71,9 +72,12 @@ class Retrying:
             reply = await self.inner.complete(request)
             if isinstance(reply, Completion) or not reply.kind.transient:
                 self._has_answered = True
+                if isinstance(reply, Failure):
+                    failures[self.identity, reply.kind, False] += 1
                 return replace(reply, lost_attempts=lost + reply.lost_attempts) if lost else reply
             lost += max(reply.lost_attempts, reply.maybe_billed)
             last = reply.kind is FailureKind.UNAFFORDABLE or attempt >= self._attempts(reply)
+            failures[self.identity, reply.kind, not last] += 1
             if not self._has_answered:
                 self._count_at_first(request, reply, last=last)
             if last:

@@ -25,6 +25,12 @@ SECTIONS = {TASK: "model", PROPOSER: "proposer_model", JUDGE: "judge_model"}
 LABEL = r"^([0-9][0-9._-]*)?[a-z][a-z0-9._-]*$"
 """A label of the registry, at most 64 characters. One of digits alone would read as a version."""
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+"""The name of a task, and of its prompt in the registry."""
+
+DATASET = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(@[0-9a-f]{8,64})?$"
+"""A registered dataset: its name, for its latest version, or `name@digest`."""
+
 _NO_DECODING_PARAMETERS = ("model", "messages", "stream", "n", "api_base", "api_key", "timeout")
 
 
@@ -36,19 +42,21 @@ Share = Annotated[float, Field(ge=0)]
 
 
 class DataSection(_Section):
-    """Where the rows are: one `path` to be split, or given files for the three splits, or inline `rows`."""
+    """Where the rows are: one `path` to be split, or given files for the three splits, or inline `rows`, or a
+    registered `dataset` (`name@digest`, or `name` for the latest), whose split is drawn already."""
 
     path: str | None = None
     train: str | None = None
     validation: str | None = None
     test: str | None = None
     rows: list[dict[str, Any]] | None = None
+    dataset: Annotated[str, Field(pattern=DATASET)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSection:
         given = self.train is not None or self.validation is not None or self.test is not None
-        if (self.path is not None) + (self.rows is not None) + given != 1:
-            raise ValueError("give exactly one of: path; rows; or validation and test (and train) files")
+        if (self.path is not None) + (self.rows is not None) + (self.dataset is not None) + given != 1:
+            raise ValueError("give exactly one of: path; rows; dataset; or validation and test (and train) files")
         if given and (self.validation is None or self.test is None):
             raise ValueError("given split files need at least validation and test")
         return self
@@ -60,7 +68,7 @@ class SplitSection(_Section):
     train: Share = 0.2
     validation: Share = 0.4
     test: Share = 0.4
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
     near_duplicates: Literal["warn", "group"] = "warn"
 
 
@@ -288,7 +296,7 @@ class PromoteSection(_Section):
 class TaskSpec(_Section):
     """A task as the user writes it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     inputs: list[str] = Field(min_length=1)
     output: str
@@ -326,6 +334,8 @@ class TaskSpec(_Section):
         for name in self.inputs:
             if "{" in name or "}" in name or name != name.strip() or not name:
                 raise ValueError(f"input '{name}' cannot be a variable: no braces, no white space around it")
+        if self.data.dataset is not None and "split" in self.model_fields_set:
+            raise ValueError("a dataset was split when it was registered: leave split out")
         if len(set(self.inputs)) != len(self.inputs):
             raise ValueError("inputs name a column twice")
         if self.labels is not None and len(set(self.labels)) != len(self.labels):

@@ -13,7 +13,8 @@ from benchmarks.datasets.reading import read_rows
 from benchmarks.datasets.records import Dataset, Example, Split
 from benchmarks.datasets.rows import Row, rows_from_values
 from benchmarks.datasets.spelling import did_you_mean
-from benchmarks.datasets.splitting import SplitPlan, given_splits, split_examples
+from benchmarks.datasets.splitting import SplitPlan, enough_per_answer, given_splits, split_examples
+from benchmarks.datasets.versions import Find, no_datasets
 from benchmarks.errors import TaskError
 from benchmarks.evidence.detectable import smallest_detectable_difference
 from benchmarks.metrics.judge import Judge
@@ -27,10 +28,7 @@ from benchmarks.prompts.layout import Layout, Signature, lay_out
 from benchmarks.prompts.prompt import Prompt
 from benchmarks.prompts.template import TemplateError, parse, variables
 from benchmarks.tasks.human_labels import HumanLabel, read_human_labels
-from benchmarks.tasks.schema import TaskSpec
-
-FEWEST_ROWS_PER_ANSWER = 4
-"""Splits and row orders are stratified by the answer where answers have this many rows on average."""
+from benchmarks.tasks.schema import DataSection, TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +57,15 @@ class Task:
         return self.spec.name
 
 
-def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool) -> Task:
-    """The task that `spec` describes, with files relative to `folder`.
+def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool, datasets: Find = no_datasets) -> Task:
+    """The task that `spec` describes, with files relative to `folder`, and datasets that `datasets` finds. The task
+    names its dataset by `name@digest` from then on.
 
     `allow_code` lets the metric be code of the current directory, and name a file: the user's own machine only. Raises
     TaskError, DataError or MetricError for whatever would waste calls.
     """
     classification = is_classification(spec.metric_name)
-    dataset, stratify = _dataset(spec, folder, classification)
+    spec, dataset, stratify = _dataset(spec, folder, classification, datasets)
     labels = tuple(spec.labels or ())
     if classification and not labels:
         labels = labels_of(dataset)
@@ -102,7 +101,9 @@ def load_task(spec: TaskSpec, folder: Path, *, allow_code: bool) -> Task:
     )
 
 
-def _dataset(spec: TaskSpec, folder: Path, classification: bool) -> tuple[Dataset, bool]:
+def _dataset(spec: TaskSpec, folder: Path, classification: bool, datasets: Find) -> tuple[TaskSpec, Dataset, bool]:
+    """The task with its dataset pinned, its rows, and whether their order is stratified."""
+
     def examples(rows: list[Row]) -> list[Example]:
         return make_examples(rows, spec.inputs, spec.output, spec.slices)
 
@@ -110,9 +111,15 @@ def _dataset(spec: TaskSpec, folder: Path, classification: bool) -> tuple[Datase
         return examples(read_rows(folder / path)) if path is not None else []
 
     data = spec.data
+    if data.dataset is not None:
+        version = datasets(data.dataset)
+        pinned = spec.model_copy(update={"data": DataSection(dataset=version.reference)})
+        dataset = version.dataset(spec.inputs, spec.output, spec.slices)
+        rows = [row for split in Split for row in dataset.split(split)]
+        return pinned, dataset, _stratify(rows, classification)
     if data.path is None and data.rows is None:
         given = given_splits(read(data.train), read(data.validation), read(data.test))
-        return given, _stratify([*given.validation, *given.test], classification)
+        return spec, given, _stratify([*given.validation, *given.test], classification)
     rows = read(data.path) if data.path is not None else examples(rows_from_values(data.rows or []))
     stratify = _stratify(rows, classification)
     plan = SplitPlan(
@@ -122,12 +129,11 @@ def _dataset(spec: TaskSpec, folder: Path, classification: bool) -> tuple[Datase
         seed=spec.split.seed,
         near_duplicates=spec.split.near_duplicates,
     )
-    return split_examples(rows, plan, stratify), stratify
+    return spec, split_examples(rows, plan, stratify), stratify
 
 
 def _stratify(rows: list[Example], classification: bool) -> bool:
-    answers = {row.answer for row in rows}
-    return classification or len(answers) * FEWEST_ROWS_PER_ANSWER <= len(rows)
+    return classification or enough_per_answer(rows)
 
 
 def _parameters(spec: TaskSpec, rows: list[Example]) -> dict[str, ParameterValue]:

@@ -12,6 +12,7 @@ from service.api.replies import FrontMember
 from service.api.security import allowed
 from service.api.state import State
 from service.front import member_of, prompt_of
+from service.jobs import OPTIMIZATION
 from service.keys import WRITE, Caller
 
 router = APIRouter(prefix="/v1/optimizations", tags=["optimizations"])
@@ -28,7 +29,7 @@ def front(
 ) -> Response:
     """One prompt of the front of an optimization that has succeeded, as `result.front` lists them; with `format`, as
     registered prompts are exported."""
-    member = member_of(State.of(request).jobs.get(job_id).result, number, job_id)
+    member = member_of(State.of(request).jobs.get(job_id, OPTIMIZATION).result, number, job_id)
     if form is None:
         return Response(FrontMember(**member).model_dump_json(), media_type="application/json")
     text = export(prompt_of(member), form, {"optimization_id": job_id, "front": number})

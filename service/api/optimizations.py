@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,28 +13,28 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from benchmarks.errors import BudgetError, DataError, MetricError, TaskError, WhetError
-from benchmarks.tasks.schema import parse_task
+from benchmarks.tasks.schema import BudgetSection, parse_task
 from benchmarks.tasks.task import Task, load_task
+from service.api import waiting
 from service.api.bodies import OptimizationBody
-from service.api.replies import ForecastReply, Optimization, Optimizations, etag, link_next, matches
+from service.api.replies import ForecastReply, Optimization, Optimizations, link_next
 from service.api.security import allowed
 from service.api.state import State
-from service.endpoints import UnusableModel, with_endpoints
+from service.api.waiting import RETRY_AFTER, Prefer, ended, shown
+from service.endpoints import UnusableModel, endpoint_of, with_endpoints
 from service.errors import Refused, blaming
 from service.events import DONE, Recorded, events_after
 from service.forecast import Forecast, forecast
 from service.idempotency import once
-from service.jobs import OPEN, RUNNING, Job
+from service.jobs import CANCELLED, CANCELLING, FAILED, OPEN, OPTIMIZATION, RUNNING, Job
 from service.keys import WRITE, Caller
+from service.quotas import Quotas
 from service.submit import submit
 
 router = APIRouter(prefix="/v1/optimizations", tags=["optimizations"])
 May = Annotated[Caller, Depends(allowed(WRITE))]
 
-POLL_S = 0.3
 COMMENT_S = 15.0
-LONGEST_WAIT_S = 60.0
-RETRY_AFTER = {"Retry-After": "2"}
 
 
 @router.post("", status_code=202, response_model=Optimization, responses={200: {"model": ForecastReply}})
@@ -50,15 +49,28 @@ def create(
     on if it was stopped, and returned with its result if it is finished, unless `fresh` is set."""
     state = State.of(request)
     with blaming(_places(body)):
-        content = with_endpoints(body.content(), state.endpoints)
-        task = load_task(parse_task(content), Path(), allow_code=False)
+        given = body.content(lambda reference: state.tasks.find(reference).content)
+        content = with_endpoints(given, state.endpoints)
+        task = load_task(parse_task(content), Path(), allow_code=False, datasets=state.datasets.find)
+        if task.spec.data.dataset is not None:
+            # The job stays with the version that was the latest when it was asked for.
+            content["data"] = {"dataset": task.spec.data.dataset}
         if dry_run:
             return JSONResponse(ForecastReply.of(_forecast(task, state, fresh=body.fresh)).model_dump())
-        with once(state.home, caller.id, idempotency_key, [content, body.fresh]) as earlier:
-            job = state.jobs.get(earlier.optimization) if earlier.optimization else None
+        with once(state.home, caller.id, idempotency_key, body.said()) as earlier:
+            job = state.jobs.get(earlier.job, OPTIMIZATION) if earlier.job else None
             if job is None:
-                job = submit(task, content, state.home, state.settings, fresh=body.fresh)
-                earlier.optimization = job.id
+                job = submit(
+                    task,
+                    content,
+                    state.home,
+                    state.settings,
+                    fresh=body.fresh,
+                    caller=caller,
+                    endpoint=endpoint_of(given),
+                    priority=body.priority,
+                )
+                earlier.job = job.id
     headers = {"Location": f"{router.prefix}/{job.id}", **(RETRY_AFTER if job.status in OPEN else {})}
     return JSONResponse(Optimization.of(job).model_dump(), status_code=202, headers=headers)
 
@@ -70,14 +82,17 @@ def _forecast(task: Task, state: State, *, fresh: bool) -> Forecast:
 def _places(body: OptimizationBody) -> dict[type[WhetError], str | Callable[[Any], str]]:
     """Where in the body is what each kind of mistake is about."""
 
-    def model(error: UnusableModel) -> str:
-        return f"#/task/{error.section}" if getattr(body, error.section) is None else f"#/{error.section}"
+    def within(section: str) -> str:
+        if section in OptimizationBody.model_fields and getattr(body, section) is not None:
+            return f"#/{section}"
+        return "#/task" if isinstance(body.task, str) else f"#/task/{section}"
 
+    data = "data" if isinstance(body.task, str) else f"data/{'dataset' if body.task.data.dataset else 'rows'}"
     return {
-        UnusableModel: model,
-        BudgetError: "#/task/budget" if body.budget is None else "#/budget",
-        DataError: "#/task/data/rows",
-        MetricError: "#/task/metric",
+        UnusableModel: lambda error: within(error.section),
+        BudgetError: within("budget"),
+        DataError: within(data),
+        MetricError: within("metric"),
         TaskError: "#/task",
     }
 
@@ -95,7 +110,7 @@ def listed(
     more = jobs[limit - 1].id if len(jobs) > limit else None
     if more:
         response.headers.update(link_next(router.prefix, {"cursor": more, "limit": str(limit)}))
-    items = [Optimization.of(job).model_copy(update={"result": None}) for job in jobs[:limit]]
+    items = [Optimization.of(job).model_copy(update={"result": None, "best": None}) for job in jobs[:limit]]
     return Optimizations(items=items, next=more)
 
 
@@ -105,39 +120,41 @@ async def one(
     request: Request,
     _caller: May,
     if_none_match: Annotated[str | None, Header()] = None,
-    prefer: Annotated[str | None, Header(description="wait=30 answers when it is done, or after 30 seconds.")] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """An optimization: status, progress, what it spent, and its result."""
     jobs = State.of(request).jobs
-    job = await asyncio.to_thread(jobs.get, job_id)
-    until = asyncio.get_running_loop().time() + _wait_s(prefer)
-    while job.status in OPEN and asyncio.get_running_loop().time() < until:
-        await asyncio.sleep(POLL_S)
-        job = await asyncio.to_thread(jobs.get, job_id)
-    body = orjson.dumps(Optimization.of(job).model_dump())
-    tag = etag(hashlib.sha256(body).hexdigest()[:32])
-    headers = {"ETag": tag, "Cache-Control": "no-cache", **(RETRY_AFTER if job.status in OPEN else {})}
-    if matches(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
-
-
-def _wait_s(prefer: str | None) -> float:
-    for part in (prefer or "").split(","):
-        name, _, value = part.strip().partition("=")
-        if name == "wait" and value.isascii() and value.isdecimal():
-            return min(float(value), LONGEST_WAIT_S)
-    return 0.0
+    job = await ended(lambda: jobs.get(job_id, OPTIMIZATION), prefer)
+    return shown(job, Optimization.of(job), if_none_match)
 
 
 @router.post("/{job_id}/cancel", status_code=202)
 def cancel(job_id: str, request: Request, _caller: May) -> Optimization:
-    """Stops an optimization. What was paid for is kept; asking for the same optimization again carries it on. One that
-    a command runs is ended there (409)."""
+    """Stops an optimization, within two seconds. What was paid for is kept, and so is the prompt that leads by then
+    (`best`); `resume`, or asking for the same optimization again, carries it on. One that a command runs is ended there
+    (409)."""
     jobs = State.of(request).jobs
-    if jobs.get(job_id).status == RUNNING and jobs.request(job_id) is None:
+    if jobs.get(job_id, OPTIMIZATION).status == RUNNING and jobs.request(job_id) is None:
         raise Refused(409, "Run by a command", f"{job_id} is run by `whet optimize`; end it there, with Ctrl-C.")
     return Optimization.of(jobs.cancel(job_id))
+
+
+@router.post("/{job_id}/resume", status_code=202)
+def resume(job_id: str, request: Request, response: Response, caller: May) -> Optimization:
+    """Carries an optimization on that was cancelled or has failed, from where it stopped. One that waits, is under way
+    or is done stays as it is. One that only a command ran is resumed by that command, and one that is still being
+    cancelled can be resumed when it has ended (409)."""
+    home, jobs = State.of(request).home, State.of(request).jobs
+    job, asked = jobs.get(job_id, OPTIMIZATION), jobs.request(job_id)
+    if job.status == CANCELLING:
+        raise Refused(409, "Being cancelled", f"{job_id} is still being cancelled; ask again.", RETRY_AFTER)
+    if job.status in (FAILED, CANCELLED) and asked is None:
+        raise Refused(409, "Run by a command", f"{job_id} was run by `whet optimize`; run the same command again.")
+    with Quotas(home).reserved(caller, job, BudgetSection.model_validate((asked or {}).get("budget", {})).calls):
+        resumed = jobs.resume(job_id)
+    if resumed.status in OPEN:
+        response.headers.update(RETRY_AFTER)
+    return Optimization.of(resumed)
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse)
@@ -151,7 +168,7 @@ def stream(
     `progress` has an id; `Last-Event-ID` replays what came after it. Of an optimization that was stopped and carried on
     only the last `done` is told."""
     state = State.of(request)
-    state.jobs.get(job_id)
+    state.jobs.get(job_id, OPTIMIZATION)
     after = last_event_id or "0"
     if not (after.isascii() and after.isdecimal() and len(after) < 19):
         raise Refused(400, "Not an event id", f"Last-Event-ID is the number of an event; it was {after!r:.40}.")
@@ -162,7 +179,7 @@ def stream(
 
 async def _events(state: State, job_id: str, after: int) -> AsyncIterator[bytes]:
     clock = asyncio.get_running_loop().time
-    shown: Any = None
+    told: Any = None
     said = clock()
 
     def look() -> tuple[Job, list[Recorded]]:
@@ -171,8 +188,8 @@ async def _events(state: State, job_id: str, after: int) -> AsyncIterator[bytes]
 
     while not state.closing.is_set():
         job, new = await asyncio.to_thread(look)
-        if job.progress is not None and job.progress != shown:
-            shown = job.progress
+        if job.progress is not None and job.progress != told:
+            told = job.progress
             yield _sse("progress", job.progress)
         for event in new:
             if event.kind == DONE and (job.status in OPEN or event is not new[-1]):
@@ -184,7 +201,7 @@ async def _events(state: State, job_id: str, after: int) -> AsyncIterator[bytes]
         if clock() - said >= COMMENT_S:
             said = clock()
             yield b": still here\n\n"
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(waiting.POLL_S)
 
 
 def _sse(kind: str, data: Any, sequence: int | None = None) -> bytes:

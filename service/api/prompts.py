@@ -1,4 +1,4 @@
-"""`/v1/prompts`: versions with their evidence, labels, rendering, export."""
+"""`/v1/prompts`: versions with their evidence, tags, differences, rendering, export."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from benchmarks.prompts.export import export
-from benchmarks.tasks.schema import LABEL
-from service.api.bodies import LabelBody, RenderBody, VersionNumber
+from benchmarks.tasks.schema import NAME
+from service.api.bodies import RenderBody, VersionBody, VersionNumber
 from service.api.replies import (
-    LabelHistory,
-    Labelled,
-    LabelMove,
     MessageReply,
+    PromptDifference,
     PromptReply,
     Prompts,
     PromptSummary,
+    PromptTags,
     RenderedPrompt,
     etag,
     link_next,
@@ -26,7 +25,9 @@ from service.api.security import allowed
 from service.api.state import State
 from service.errors import Refused
 from service.keys import PROMOTE, READ, Caller
-from service.registry import Version
+from service.prompt_diff import difference
+from service.registry import Version, parse_pointer
+from service.tags import TAG, Tags
 
 router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
 Reads = Annotated[Caller, Depends(allowed(READ))]
@@ -34,8 +35,10 @@ Promotes = Annotated[Caller, Depends(allowed(PROMOTE))]
 IfNoneMatch = Annotated[str | None, Header()]
 Format = Annotated[str | None, Query(pattern="^(openai|text|jinja)$", description="openai, text or jinja")]
 
-Label = Annotated[str, Path(pattern=LABEL, max_length=64)]
-"""As a task's `promote.label`."""
+Name = Annotated[str, Path(pattern=NAME)]
+"""As a task's name."""
+
+Tag = Annotated[str, Path(pattern=TAG, max_length=64)]
 
 DEFAULT_LABEL = "production"
 MOVING = "max-age=60, stale-while-revalidate=600, stale-if-error=86400"
@@ -49,14 +52,16 @@ def listed(
     _caller: Reads,
     cursor: str = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    tag: Annotated[str | None, Query(description="Only prompts with this tag.")] = None,
 ) -> Prompts:
-    """All prompts by name, with versions, evidence and labels."""
+    """Prompts by name, with versions, evidence, labels and tags."""
     registry = State.of(request).registry
-    names = registry.names(limit + 1, after=cursor)
+    names = registry.names(limit + 1, after=cursor, tag=tag)
     more = names[limit - 1] if len(names) > limit else None
     if more:
-        response.headers.update(link_next(router.prefix, {"cursor": more, "limit": str(limit)}))
-    return Prompts(items=[PromptSummary.of(registry.overview(name)) for name in names[:limit]], next=more)
+        page = {"cursor": more, "limit": str(limit), **({} if tag is None else {"tag": tag})}
+        response.headers.update(link_next(router.prefix, page))
+    return Prompts(items=[PromptSummary.of(found) for found in registry.overviews(names[:limit])], next=more)
 
 
 @router.get("/{name}", response_model=PromptReply)
@@ -117,17 +122,52 @@ def render(name: str, body: RenderBody, request: Request, _caller: Reads) -> Ren
     )
 
 
-@router.put("/{name}/labels/{label}")
-def move_label(name: str, label: Label, body: LabelBody, request: Request, caller: Promotes) -> Labelled:
-    """Points a label to a version; the answer says which version it replaces. Every move is kept in the history."""
-    replaced = State.of(request).registry.move_label(name, label, body.version, body.why, caller.name)
-    return Labelled(name=name, label=label, version=body.version, replaced=replaced)
+@router.post(
+    "/{name}/versions",
+    response_model=PromptReply,
+    status_code=201,
+    responses={200: {"model": PromptReply, "description": "The version that has been there."}},
+)
+def register(name: Name, body: VersionBody, request: Request, _caller: Promotes) -> Response:
+    """Registers a prompt that somebody wrote, as a new version, which no label points to and nothing backs: its
+    `evidence` is null. The same prompt again is the version that exists, with the evidence it has."""
+    registry = State.of(request).registry
+    number, new = registry.add(name, body.prompt, None)
+    found = registry.find(name, version=number)
+    headers = {"Location": f"{router.prefix}/{name}/versions/{number}", "ETag": etag(found.prompt.digest)}
+    return Response(
+        PromptReply.of(found).model_dump_json(),
+        status_code=201 if new else 200,
+        headers=headers,
+        media_type="application/json",
+    )
 
 
-@router.get("/{name}/labels/{label}/history")
-def history(name: str, label: str, request: Request, _caller: Reads) -> LabelHistory:
-    """Every move of a label, the latest first: when, by whom and why."""
-    return LabelHistory(items=[LabelMove.of(move) for move in State.of(request).registry.history(name, label)])
+@router.get("/{name}/diff")
+def diff(
+    name: str,
+    request: Request,
+    _caller: Reads,
+    before: Annotated[str, Query(alias="from", description="A version or a label.")],
+    after: Annotated[str, Query(alias="to", description="A version or a label.")],
+) -> PromptDifference:
+    """What changes from one version of a prompt to another: the messages as unified diffs, what else differs, and the
+    evidence of both."""
+    registry = State.of(request).registry
+    one, other = (registry.find(name, **parse_pointer(pointer)) for pointer in (before, after))
+    return PromptDifference.of(difference(one, other))
+
+
+@router.put("/{name}/tags/{tag}")
+def tag(name: str, tag: Tag, request: Request, _caller: Promotes) -> PromptTags:
+    """Gives a prompt a tag, by which `GET /v1/prompts?tag=` finds it."""
+    return PromptTags(name=name, tags=Tags(State.of(request).home).add(name, tag))
+
+
+@router.delete("/{name}/tags/{tag}")
+def untag(name: str, tag: Tag, request: Request, _caller: Promotes) -> PromptTags:
+    """Takes a tag from a prompt."""
+    return PromptTags(name=name, tags=Tags(State.of(request).home).remove(name, tag))
 
 
 # Caches ask with HEAD whether what they hold is still the same; the server leaves the bodies out.

@@ -6,17 +6,22 @@ import base64
 import binascii
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Refused, problem
+from service.key_use import KeyUse
 from service.keys import SCOPES, Caller, Keys
 
 ANYBODY = Caller(id="anybody", name="anybody on this machine", scopes=SCOPES)
 ADMINISTRATOR = Caller(id="admin", name="administrator", scopes=SCOPES)
+
+JSON_ONLY = frozenset({"application/json"})
+OF_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
+"""What a web page of any origin may send without asking."""
 
 HEADERS = (
     (
@@ -39,10 +44,11 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """Lets callers in by key; on `loopback`, everybody, until there is a key. `admin_key` is the operator's own, from
-    the environment."""
+    """Lets callers in by key, and notes the `use` of keys; on `loopback`, everybody, until there is a key. `admin_key`
+    is the operator's own, from the environment."""
 
     keys: Keys
+    use: KeyUse
     loopback: bool
     admin_key: str | None
 
@@ -62,7 +68,8 @@ class Gate:
             return ADMINISTRATOR
         caller = self.keys.caller(given)
         if caller is None:
-            raise _unauthorised("The key is not valid; it may have been revoked.")
+            raise _unauthorised("The key is not valid; it may have been revoked, or have expired.")
+        self.use.note(caller.id)
         return caller
 
 
@@ -96,16 +103,27 @@ def allowed(scope: str) -> Callable[[Request], Caller]:
     return check
 
 
+def media_type(request: Request) -> str:
+    """The media type of the body, in lower case and without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 class Border:
     """What every request must be, before anybody looks at it: for a known host, with a body of JSON, not too large.
+    `uploads` are the paths to which POST may also send other media types, and which.
 
     Web pages of other origins cannot send JSON without being asked back, their requests without a body name their
     origin, and a foreign name that resolves to this machine is no known host, so no page can drive a server that is
-    open on loopback.
+    open on loopback. The same holds for `uploads`: without asking first, a page may only send the three media types of
+    forms (the Fetch standard's CORS-safelisted request headers), of which it must therefore hold none.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: tuple[str, ...], most_bytes: int) -> None:
-        self._app, self._hosts, self._most_bytes = app, hosts, most_bytes
+    def __init__(
+        self, app: ASGIApp, *, hosts: tuple[str, ...], most_bytes: int, uploads: Mapping[str, frozenset[str]]
+    ) -> None:
+        self._app, self._hosts, self._most_bytes, self._uploads = app, hosts, most_bytes, uploads
+        if any(kinds & OF_FORMS for kinds in uploads.values()):
+            raise ValueError("a web page could send that unasked")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or turns it down."""
@@ -116,7 +134,9 @@ class Border:
 
         async def protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                given = message.get("headers", ())
+                own = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(header for header in HEADERS if header[0] not in own)]
             await send(message)
 
         refusal = self._refusal(request)
@@ -137,9 +157,12 @@ class Border:
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._most_bytes:
             return 413, "Too large", f"A body may have {self._most_bytes:,} bytes."
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = media_type(request)
+        accepted = self._uploads.get(request.url.path, JSON_ONLY) if request.method == "POST" else JSON_ONLY
         carries = length != "0" or "transfer-encoding" in request.headers
-        if not reads and kind != "application/json" and (carries or kind):
+        if not reads and kind not in accepted and (carries or kind):
+            if accepted != JSON_ONLY:
+                return 415, "Not known", f"Send files as Content-Type: {', '.join(sorted(accepted))}."
             return 415, "Not JSON", "Send bodies as Content-Type: application/json."
         return None
 

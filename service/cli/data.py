@@ -10,7 +10,7 @@ from benchmarks.datasets.checking import Report, Severity
 from benchmarks.tasks.task import Task
 from service.cli.session import home_if_any
 from service.home import Home
-from service.tables import optimizations, searches
+from service.tables import jobs, searches
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _DECIDES = ("labels", "metric")
@@ -47,10 +47,10 @@ def _found_before(task: Task, home: Home | None) -> str | None:
     if home is None:
         return None
     query = (
-        sa.select(optimizations.c.id, optimizations.c.spec)
-        .join(searches, searches.c.optimization == optimizations.c.id)
+        sa.select(jobs.c.id, jobs.c.spec)
+        .join(searches, searches.c.job == jobs.c.id)
         .where(searches.c.data == task.dataset.digest)
-        .order_by(searches.c.created_at, searches.c.optimization)
+        .order_by(searches.c.created_at, searches.c.job)
     )
     own = task.spec.model_dump(mode="json")
     with home.reading() as connection:

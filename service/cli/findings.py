@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service import words
+
 BAR = 20
 """Characters of the longest bar."""
 
 
+def table(grid: words.Grid) -> Table:
+    """A table for the console; what stands in its cells is no markup."""
+    shown = Table(title=grid.title, title_justify="left")
+    for place, column in enumerate(grid.columns):
+        shown.add_column(column, justify="right" if place else "left")
+    for row in grid.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
+
+
 def print_front(console: Console, result: Mapping[str, Any]) -> None:
-    """The prompts that are cheaper than the winner, if there are any. Results of earlier versions know of none."""
-    members: Sequence[Mapping[str, Any]] = result.get("front") or ()
-    if len(members) < 2:
+    """The prompts that are cheaper than the winner, if there are any."""
+    front = words.front(result)
+    if front is None:
         return
-    table = Table(title="The front: better or cheaper than any other, on validation rows", title_justify="left")
-    priced = any(member["cost_usd_per_1000"] for member in members)
-    columns = ("", "score", "95 % interval", "rows", "tokens in", "USD per 1,000", "s per reply")
-    shown = [column for column in columns if priced or column != "USD per 1,000"]
-    for column in shown:
-        table.add_column(column, justify="left" if not column else "right")
-    for number, member in enumerate(members, start=1):
-        score = member["score"]
-        table.add_row(
-            str(number),
-            f"{score['mean']:.3f}",
-            f"{score['low']:.3f} to {score['high']:.3f}",
-            str(member["n"]),
-            f"{member['prompt_tokens']:.0f}",
-            *([f"{member['cost_usd_per_1000'] or 0:.4f}"] if priced else []),
-            f"{member['latency_s']:.2f}",
-        )
-    console.print(table)
-    for number, member in enumerate(members[1:], start=2):
-        console.print(Text(f"{number}: {member['words']}"))
+    console.print(table(front))
+    for sentence in words.beside_the_winner(result):
+        console.print(Text(sentence))
     if result.get("cheaper"):
         console.print(Text(result["cheaper"], style="bold"))
     named = f" --optimization {result['optimization_id']}" if "optimization_id" in result else ""
@@ -45,28 +40,18 @@ def print_front(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def print_mattered(console: Console, result: Mapping[str, Any]) -> None:
-    """What each part of the winner brought, with bars, and which factors mattered. Results of earlier versions do not
-    know."""
-    mattered = result.get("mattered")
-    if mattered is None:
-        return
-    parts = mattered["ablation"]
-    if parts:
-        table = Table(title="What mattered: points that parts of the winner brought", title_justify="left", box=None)
-        for column in ("part", "points", "interval", "rows", ""):
-            table.add_column(column, justify="left" if column in ("part", "") else "right")
-        longest = max(abs(part["difference"]["mean"]) for part in parts) or 1.0
-        for part in parts:
-            found = part["difference"]
-            table.add_row(
-                Text(f"{part['part']} (instead of {part['instead']})"),
-                f"{100 * found['mean']:+.1f}",
-                f"{100 * found['low']:+.1f} to {100 * found['high']:+.1f}",
-                str(part["n"]),
-                Text(_bar(found, longest), style=_style(found)),
-            )
-        console.print(table)
-    for sentence in mattered["words"][len(parts) :]:
+    """What each part of the winner brought, with bars, and which factors mattered."""
+    grid = words.parts(result)
+    if grid is not None:
+        shown = Table(title=grid.title, title_justify="left", box=None)
+        for column in (*grid.columns, ""):
+            shown.add_column(column, justify="left" if column in ("part", "") else "right")
+        differences = [part["difference"] for part in result["mattered"]["ablation"]]
+        longest = max(abs(found["mean"]) for found in differences) or 1.0
+        for row, found in zip(grid.rows, differences, strict=True):
+            shown.add_row(*(Text(cell) for cell in row), Text(_bar(found, longest), style=_style(found)))
+        console.print(shown)
+    for sentence in words.factors_mattered(result):
         console.print(Text(sentence, style="dim"))
 
 

@@ -183,6 +183,24 @@ def pull(
 
 
 @app.command()
+def diff(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the prompt.")],
+    before: Annotated[str, typer.Argument(metavar="FROM", help="A version, such as 1, or a label.")],
+    after: Annotated[str, typer.Argument(metavar="TO", help="A version or a label.")],
+) -> None:
+    """Show what changes from one version of a prompt to another.
+
+    Messages as unified diffs, then what else differs, then what backs each of the two. For example:
+
+    \b
+      whet diff support-triage 1 production
+    """
+    from service.cli.diff import diff_command  # noqa: PLC0415
+
+    diff_command(name, before, after)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8321,
@@ -206,10 +224,31 @@ def serve(
 def worker(
     jobs: Annotated[int, typer.Option(min=1, help="Optimizations at a time.")] = 2,
 ) -> None:
-    """Run the optimizations that a server with the same WHET_HOME has queued."""
+    """Run the jobs that a server with the same WHET_HOME or WHET_DATABASE_URL has queued.
+
+    If it dies or freezes, another worker takes its jobs over within seconds; Ctrl-C hands them back.
+    """
     from service.cli.serve import worker_command  # noqa: PLC0415
 
     worker_command(jobs)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to make; it must not be there yet.")],
+) -> None:
+    """Copy WHET_HOME into a folder, while whet runs: the database as it is at this moment, and endpoints.toml.
+
+    The copy is a home itself: whatever was interrupted goes on in it without paying again for what it holds. It is as
+    secret as the original. A database on a server is backed up by pg_dump (docs/operations.md). For example:
+
+    \b
+      whet backup backups/monday
+      WHET_HOME=backups/monday whet ledger stats
+    """
+    from service.cli.backup import backup_command  # noqa: PLC0415
+
+    backup_command(folder)
 
 
 keys = typer.Typer(
@@ -228,11 +267,19 @@ def create_key(
         list[str],
         typer.Option(help="prompts:read, jobs:write, labels:promote or admin; may be repeated."),
     ],
+    *,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36500, help="How long it is valid; without it, until it is revoked.")
+    ] = None,
+    calls_per_day: Annotated[
+        int | None,
+        typer.Option(min=1, max=2**31 - 1, help="Calls that the jobs may spend which are asked for with it in a day."),
+    ] = None,
 ) -> None:
     """Make a key; it is shown once, and only its SHA-256 is kept."""
     from service.cli.keys import create_command  # noqa: PLC0415
 
-    create_command(name, scope)
+    create_command(name, scope, days=days, calls_per_day=calls_per_day)
 
 
 @keys.command("list")
@@ -249,6 +296,146 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As whet
     from service.cli.keys import revoke_command  # noqa: PLC0415
 
     revoke_command(key_id)
+
+
+dataset = typer.Typer(
+    help="Keep labelled rows as datasets, which tasks name: data: {dataset: NAME}.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.add_typer(dataset, name="dataset")
+
+
+@dataset.command("add")
+def add_dataset(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Labelled rows, as for whet init; or .yaml: tests of promptfoo."),
+    ],
+    *,
+    name: Annotated[str, typer.Option(metavar="NAME", help="The dataset's name.")],
+    column: Annotated[
+        list[str] | None, typer.Option("--input", metavar="COLUMN", help="Goes in; may be repeated.")
+    ] = None,
+    output: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the expected answers.")] = None,
+    split_column: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column that says train, validation or test (instead of a draw)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=-(2**53), max=2**53, help="Seed of the split.")] = 0,
+) -> None:
+    """Keep the rows of FILE as a version of a dataset, split for good, and print NAME@DIGEST.
+
+    The same rows with the same split are the same version. Columns that are not named are guessed, as by whet init.
+    """
+    from service.cli.datasets import add_command  # noqa: PLC0415
+
+    add_command(source, name, inputs=column, output=output, split_column=split_column, seed=seed)
+
+
+@dataset.command("list")
+def list_datasets() -> None:
+    """Show the versions of datasets, the newest first."""
+    from service.cli.datasets import list_command  # noqa: PLC0415
+
+    list_command()
+
+
+schedule = typer.Typer(
+    help="Measure a prompt again every night, and be told when it, or the model, got worse.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.add_typer(schedule, name="schedule")
+
+ScheduleName = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name, or its id.")]
+
+
+@schedule.command("add")
+def add_schedule(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name.")],
+    *,
+    task: Annotated[str, typer.Option(metavar="TASK[@VERSION]", help="A task registered with POST /v1/tasks.")],
+    prompt: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[@LABEL|@VERSION]", help="Prompt to measure; by default the task's at production."),
+    ] = None,
+    cron: Annotated[str, typer.Option(metavar="CRON", help="When: minute, hour, day, month, weekday.")] = "30 2 * * *",
+    zone: Annotated[str, typer.Option(metavar="ZONE", help="Time zone of CRON, such as Europe/Berlin.")] = "UTC",
+    epochs: Annotated[int, typer.Option(min=5, max=60, help="So many nights make the baseline.")] = 5,
+    at_once: Annotated[bool, typer.Option("--at-once", help="Measure the baseline now, not in the first nights.")] = (
+        False
+    ),
+    min_drop: Annotated[float, typer.Option(help="The smallest drop that matters, in score units.")] = 0.02,
+    alpha: Annotated[float, typer.Option(help="False alarms in a year that are accepted.")] = 0.05,
+    optimize: Annotated[
+        bool, typer.Option("--optimize", help="A regression starts an optimization, which promotes only with a proof.")
+    ] = False,
+) -> None:
+    """Measure a prompt again and again, against a baseline that is pinned and never moves by itself.
+
+    An anchor, a plain prompt made from the task, is measured beside it, to tell a worse prompt from a changed model.
+    Rows are those of validation; every reply is a new one. For example:
+
+    \b
+      whet schedule add nightly --task support-triage --cron "30 2 * * *" --zone Europe/Berlin
+      whet nights nightly
+    """
+    from service.cli.schedules import add_command  # noqa: PLC0415
+
+    add_command(
+        name,
+        task=task,
+        prompt=prompt,
+        cron=cron,
+        zone=zone,
+        epochs=epochs,
+        at_once=at_once,
+        min_drop=min_drop,
+        alpha=alpha,
+        on_regression="optimize" if optimize else "none",
+    )
+
+
+@schedule.command("list")
+def list_schedules() -> None:
+    """Show the schedules, when each is due, and what is open."""
+    from service.cli.schedules import list_command  # noqa: PLC0415
+
+    list_command()
+
+
+@schedule.command("run")
+def run_schedule(name: ScheduleName) -> None:
+    """Measure now; it counts as any other night. A server or worker does it."""
+    from service.cli.schedules import run_command  # noqa: PLC0415
+
+    run_command(name)
+
+
+@schedule.command("remove")
+def remove_schedule(name: ScheduleName) -> None:
+    """End a schedule."""
+    from service.cli.schedules import remove_command  # noqa: PLC0415
+
+    remove_command(name)
+
+
+@app.command()
+def nights(
+    name: ScheduleName,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many of the latest nights.")] = 14,
+) -> None:
+    """Show the latest nights of a schedule and what was said of each.
+
+    Points of a hundred: tonight's difference to the baseline, and that of the level the nights have now.
+    """
+    from service.cli.schedules import nights_command  # noqa: PLC0415
+
+    nights_command(name, limit)
 
 
 ledger = typer.Typer(

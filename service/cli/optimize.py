@@ -27,6 +27,7 @@ from service.cli.session import (
 from service.forecast import forecast
 from service.jobs import RUNNING, Job
 from service.optimize import Settings, run_optimization
+from service.telemetry import exporting
 
 
 def optimize_command(
@@ -51,7 +52,7 @@ def optimize_command(
     home = own_home()
     interrupted = f"Interrupted. What was paid for is kept in {home.place}; to resume, run: {resume_command()}"
 
-    with interruption(interrupted), ExitStack() as stack:
+    with exporting(settings.environment), interruption(interrupted), ExitStack() as stack:
         observer: list[Observer] = [silent]
 
         def announce(job: Job, plan: Plan | None) -> None:

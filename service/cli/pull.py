@@ -10,7 +10,7 @@ from benchmarks.errors import InputError
 from benchmarks.prompts.export import FORMATS, export
 from service.cli.session import own_home
 from service.front import member_of, prompt_of
-from service.jobs import Jobs
+from service.jobs import OPTIMIZATION, Jobs
 from service.registry import Registry, parse_reference
 
 
@@ -46,7 +46,7 @@ def _on_the_front(name: str, form: str, number: int, optimization: str | None) -
     if "@" in name:
         raise InputError(f"--front goes with the name of a task alone: whet pull {name.partition('@')[0]} --front …")
     jobs = Jobs(own_home())
-    job = jobs.latest(name) if optimization is None else jobs.get(optimization)
+    job = jobs.latest(name) if optimization is None else jobs.get(optimization, OPTIMIZATION)
     if job.task != name:
         raise InputError(f"{job.id} is an optimization of '{job.task}': whet pull {job.task} --front {number} …")
     prompt = prompt_of(member_of(job.result, number, job.id))

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from types import FrameType
 
 from benchmarks.errors import InputError
-from service import loop
+from service import loop, telemetry
+from service.addresses import read_allowed
 from service.api.security import is_loopback
 from service.cli.session import environment
+from service.durable import Durable
 from service.endpoints import read_endpoints
 from service.home import open_home
 from service.keys import FEWEST_CHARACTERS, Keys
@@ -41,7 +43,10 @@ def serve_command(host: str, port: int, *, hosts: Sequence[str], jobs: int) -> N
 
     # A page in somebody's browser could call a server on loopback under a name of its own.
     names = (*LOCAL_NAMES, *hosts) if is_loopback(host) or hosts else ("*",)
-    app = create_app(Serving(home=home, environment=environment(), loopback=is_loopback(host), hosts=names, jobs=jobs))
+    queue = Durable(home)
+    app = create_app(
+        Serving(home=home, environment=environment(), loopback=is_loopback(host), hosts=names, jobs=jobs, queue=queue)
+    )
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -60,25 +65,38 @@ def serve_command(host: str, port: int, *, hosts: Sequence[str], jobs: int) -> N
         f"({'open to this machine, without keys' if app.state.gate.open else 'with keys'}). Ctrl-C stops it.\n"
     )
     loop.collect_seldom()
-    Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_S)).run(
-        sockets=[listening]
-    )
+    with telemetry.exporting(environment()):
+        Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_S)).run(
+            sockets=[listening]
+        )
 
 
 def worker_command(jobs: int) -> None:
     """Runs jobs until it is stopped."""
     home = open_home(environment())
     read_endpoints(home.folder, environment())
+    from service.courier import Courier  # noqa: PLC0415
     from service.runner import Runner  # noqa: PLC0415
+    from service.sending import Sender  # noqa: PLC0415
+    from service.ticker import Ticker  # noqa: PLC0415
 
-    runner = Runner(home=home, environment=environment(), most=jobs)
+    ticker = Ticker(home, environment())
+    courier = Courier(home=home, send=Sender(allowed=read_allowed(environment())).send)
+    runner = Runner(home=home, environment=environment(), most=jobs, queue=Durable(home))
 
     async def work() -> None:
         running = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             running.add_signal_handler(number, runner.ask_to_stop)
-        await runner.work()
+        courier.start()
+        ticker.start()
+        try:
+            await runner.work()
+        finally:
+            await asyncio.to_thread(ticker.stop)
+            await asyncio.to_thread(courier.stop)
 
     sys.stderr.write(f"whet runs the jobs of {home.place}. Ctrl-C stops it.\n")
     loop.collect_seldom()
-    loop.run(work())
+    with telemetry.exporting(environment()):
+        loop.run(work())

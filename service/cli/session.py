@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 import orjson
 from rich.console import Console
 
+from benchmarks.datasets.versions import DatasetVersion
 from benchmarks.errors import InputError, TaskError
 from benchmarks.models.recorded import GRACE_S
 from benchmarks.tasks.schema import parse_task, read_task_file
 from benchmarks.tasks.task import Task, load_task
 from service import loop
+from service.datasets import Datasets
 from service.home import Home, has_home, open_home
 
 INTERRUPTED = 130
@@ -47,7 +49,11 @@ def read_task(path: Path, overrides: Mapping[str, Any]) -> Task:
                 place[section] = dict(inner)
                 place = place[section]
             place[name] = value
-    return load_task(parse_task(content), path.parent, allow_code=True)
+    return load_task(parse_task(content), path.parent, allow_code=True, datasets=_registered)
+
+
+def _registered(reference: str) -> DatasetVersion:
+    return Datasets(own_home()).find(reference)
 
 
 def own_home() -> Home:

@@ -1,11 +1,11 @@
-"""`/`, `/optimizations/{id}`, `/prompts/{name}` and `/docs` for browsers."""
+"""`/`, `/optimizations/{id}`, `/prompts/{name}`, what changed in it, `/schedules`, and `/docs` for browsers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.templating import Jinja2Templates
 from starlette.staticfiles import StaticFiles
 
@@ -13,10 +13,14 @@ from service.api.replies import Optimization
 from service.api.security import allowed
 from service.api.state import State
 from service.events import BEST, LOG, events_after
-from service.jobs import OPEN
+from service.jobs import OPEN, OPTIMIZATION
 from service.keys import READ, WRITE, Caller
 from service.pages.curve import curve
 from service.pages.forest import forest
+from service.pages.night_course import night_course
+from service.prompt_diff import difference
+from service.registry import parse_pointer
+from service.regressions import OPEN as OPEN_REGRESSION
 
 HERE = Path(__file__).parent
 NEWEST = 50
@@ -42,7 +46,7 @@ def start(request: Request, _caller: Watches) -> Response:
     """Optimizations and prompts."""
     state = State.of(request)
     jobs = [Optimization.of(job) for job in state.jobs.listed(NEWEST)]
-    prompts = [state.registry.overview(name) for name in state.registry.names(NEWEST)]
+    prompts = state.registry.overviews(state.registry.names(NEWEST))
     busy = any(job.status in OPEN for job in jobs)
     return _page(request, "start.html", jobs=jobs, prompts=prompts, refresh=busy)
 
@@ -51,7 +55,7 @@ def start(request: Request, _caller: Watches) -> Response:
 def optimization(job_id: str, request: Request, _caller: Watches) -> Response:
     """One run: its curve, its result, its front, and what mattered."""
     state = State.of(request)
-    job = Optimization.of(state.jobs.get(job_id))
+    job = Optimization.of(state.jobs.get(job_id, OPTIMIZATION))
     events = events_after(state.home, job_id, 0)
     return _page(
         request,
@@ -66,15 +70,45 @@ def optimization(job_id: str, request: Request, _caller: Watches) -> Response:
 
 @router.get("/prompts/{name}")
 def prompt(name: str, request: Request, _caller: Reads) -> Response:
-    """One prompt: its versions, its labels and their moves."""
-    registry = State.of(request).registry
-    overview = registry.overview(name)
+    """One prompt: its newest versions, its labels and their latest moves."""
+    state = State.of(request)
+    overview = state.registry.overview(name)
+    shown = overview.versions[-NEWEST:]
     return _page(
         request,
         "prompt.html",
         prompt=overview,
-        found={v.version: registry.find(name, version=v.version).prompt for v in overview.versions},
-        moves={label: registry.history(name, label) for label in overview.labels},
+        shown=shown,
+        found={v.version: state.registry.find(name, version=v.version).prompt for v in shown},
+        moves={label: state.registry.history(name, label, limit=NEWEST) for label in overview.labels},
+        protected=state.protected,
+    )
+
+
+@router.get("/prompts/{name}/diff")
+def diff(
+    name: str,
+    request: Request,
+    _caller: Reads,
+    before: Annotated[str, Query(alias="from")],
+    after: Annotated[str, Query(alias="to")],
+) -> Response:
+    """What changes from one version of a prompt to another."""
+    registry = State.of(request).registry
+    one, other = (registry.find(name, **parse_pointer(pointer)) for pointer in (before, after))
+    return _page(request, "diff.html", found=difference(one, other))
+
+
+@router.get("/schedules")
+def schedules(request: Request, _caller: Watches) -> Response:
+    """What is open, and the course of each schedule's latest nights."""
+    state = State.of(request)
+    found = [(schedule, state.nights.listed(schedule.id, NEWEST)[::-1]) for schedule in state.schedules.listed(NEWEST)]
+    return _page(
+        request,
+        "schedules.html",
+        regressions=state.regressions.listed(NEWEST, state=OPEN_REGRESSION),
+        schedules=[(schedule, nights, night_course(nights)) for schedule, nights in found],
     )
 
 

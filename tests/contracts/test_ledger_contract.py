@@ -38,9 +38,9 @@ async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield MemoryLedger()
         return
     if request.param == "sqlite":
-        engine = open_database(tmp_path / "whet.db", tables)
+        engine = open_database(tmp_path / "whet.db", tables.create_all)
     else:
-        engine = open_server(request.getfixturevalue("database_url"), tables)
+        engine = open_server(request.getfixturevalue("database_url"), tables.create_all)
     ledger = SqlLedger(engine)
     yield ledger
     await ledger.close()

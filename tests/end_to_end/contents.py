@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.ledger.tables import ledger
-from service.tables import decisions, label_moves, looks, optimizations, versions
+from service.tables import decisions, jobs, label_moves, looks, versions
 from tests.end_to_end.command import Workplace
 
 
@@ -45,14 +45,14 @@ def journal(workplace: Workplace, *, alive: bool = False) -> dict[tuple[str, str
         if not sa.inspect(connection).has_table(decisions.name):
             return {}
         rows = connection.execute(sa.select(decisions)).all()
-    return {(row.optimization, row.point): row.fact for row in rows}
+    return {(row.job, row.point): row.fact for row in rows}
 
 
 def kept_for_good(workplace: Workplace) -> dict[str, Any]:
     """Everything that a finished job leaves behind, but for times and what the endpoint said."""
     with looking_into(workplace) as connection:
         tables: dict[str, Sequence[sa.ColumnElement[Any]]] = {
-            "jobs": [optimizations.c.id, optimizations.c.status, optimizations.c.ledger_mark],
+            "jobs": [jobs.c.id, jobs.c.status, jobs.c.ledger_mark],
             "looks": [looks.c.test_digest, looks.c.look, looks.c.number],
             "versions": [versions.c.name, versions.c.version, versions.c.digest, versions.c.evidence],
             "moves": [label_moves.c.label, label_moves.c.version, label_moves.c.replaced, label_moves.c.why],
@@ -84,4 +84,4 @@ def die_at_the_end(workplace: Workplace) -> None:
     """Leaves the home as a process does that is killed when all is done but the last transaction."""
     engine = sa.create_engine(f"sqlite:///{workplace.home}/whet.sqlite", poolclass=sa.NullPool)
     with engine.begin() as connection:
-        connection.execute(sa.update(optimizations).values(status="running", result=None))
+        connection.execute(sa.update(jobs).values(status="running", result=None))

@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.command import SCRIPT, Workplace
 
 HEAVY = (
-    "aiohttp", "litellm", "numpy", "optuna", "orjson", "pandas", "pydantic", "rapidfuzz", "scipy", "sklearn",
+    "aiohttp", "alembic", "litellm", "numpy", "optuna", "orjson", "pandas", "pydantic", "rapidfuzz", "scipy", "sklearn",
     "sqlalchemy", "yaml",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.ledger.tables import ledger
-from service.tables import optimizations
+from service.tables import jobs
 from tests.end_to_end import tickets
 from tests.end_to_end.command import Workplace
 from tests.end_to_end.conftest import MainJob
@@ -77,7 +77,7 @@ def test_two_processes_at_once_never_pay_for_what_is_there(on_server: Workplace,
         eventually(lambda: count(ledger, database_url) == at_first)
         there = set(asked[:at_first])
         second = on_server.start(*arguments, "1")
-        eventually(lambda: count(optimizations, database_url) == 2)
+        eventually(lambda: count(jobs, database_url) == 2)
         go_on.set()
         results = [json.loads(one.finished().out) for one in (first, second)]
         assert there.isdisjoint(asked[at_first:])

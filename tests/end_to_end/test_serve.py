@@ -154,7 +154,7 @@ def test_keys_are_made_listed_and_revoked(workplace: Workplace) -> None:
     listed = workplace.run("keys", "list").out
     assert "app" in listed
     assert key not in listed
-    found = re.search(r"key-[0-9a-f]{8}", listed)
+    found = re.search(r"key-[0-9a-f]{16}", listed)
     assert found is not None
     with serving(workplace, "--host", "0.0.0.0") as server:
         assert server.client.get("/v1/prompts").status_code == 401

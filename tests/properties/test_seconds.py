@@ -16,7 +16,7 @@ from benchmarks.evaluation.rollout import Rollout
 from benchmarks.evaluation.run import Assignment, run
 from benchmarks.models.protocol import LanguageModel, Request
 from optimizers.progress import Tally, silent
-from service.evaluate import run_within
+from service.scoring import run_within
 from tests.endpoints.jobs import Job, Respondent, chance, labelled_rows, make_task, mixed_quality
 from tests.endpoints.virtual_time import in_virtual_time
 

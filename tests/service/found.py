@@ -17,6 +17,7 @@ from service.home import Home
 from service.jobs import SUCCEEDED, Jobs, job_identity
 from service.result import front_json, mattered_json
 from tests.endpoints.jobs import labelled_rows, make_task
+from tests.service.begun import begun
 
 MODEL = {"name": "tiny"}
 
@@ -81,6 +82,6 @@ def conclude(home: Home, result: dict[str, Any], *, seed: int = 0) -> str:
     """Writes down an optimization of the task `job` that came to `result`; returns its id."""
     task, jobs = make_task(labelled_rows(60), model=MODEL, seed=seed), Jobs(home)
     job = jobs.find(job_identity(task, {TASK: ModelIdentity(endpoint="tiny", model="tiny")}), task, fresh=False)
-    jobs.start(job, task, 0)
+    begun(jobs, job, task)
     jobs.conclude(job.id, SUCCEEDED, result=result)
     return job.id

@@ -26,6 +26,7 @@ from service.earlier import LATEST, WarmStart, find, settle, warm_start
 from service.home import Home, open_home
 from service.jobs import FAILED, SUCCEEDED, Jobs
 from tests.endpoints.jobs import labelled_rows, make_task
+from tests.service.begun import begun
 
 MODEL = ModelIdentity(endpoint="http://localhost:8000/v1", model="local")
 ROWS = labelled_rows(60)
@@ -53,7 +54,7 @@ def ended(
 ) -> str:
     """The id of an optimization of `task` that has ended with `prompts`: the winner, then the runners-up."""
     jobs = Jobs(home)
-    job = jobs.start(jobs.find(f"job {next(_numbers)}", task, fresh=False), task, ledger_mark=0)
+    job = begun(jobs, jobs.find(f"job {next(_numbers)}", task, fresh=False), task)
     settle(job, warm_start(job, task, model, home), task, model, home)
     winner, *others = [prompt.to_json() for prompt in prompts]
     result = {"winner": {**winner, "version": 2}, "runners_up": [{"prompt": p, "score": 0.5, "n": 9} for p in others]}
@@ -129,13 +130,13 @@ def test_a_job_starts_from_what_it_first_found(home: Home) -> None:
     """Also if others have ended in the meantime; one that is asked not to starts from nothing."""
     jobs = Jobs(home)
     first = ended(home, TASK, prompts_of(TASK, 2))
-    job = jobs.start(jobs.find("resumed", TASK, fresh=False), TASK, ledger_mark=0)
-    begun = warm_start(job, TASK, MODEL, home)
-    settle(job, begun, TASK, MODEL, home)
+    job = begun(jobs, jobs.find("resumed", TASK, fresh=False), TASK)
+    started = warm_start(job, TASK, MODEL, home)
+    settle(job, started, TASK, MODEL, home)
     second = ended(home, TASK, prompts_of(TASK, 1, seed=2))
     resumed = warm_start(job, TASK, MODEL, home)
-    assert resumed == begun
-    assert [earlier.prompt.factors for earlier in resumed.prompts] == [e.prompt.factors for e in begun.prompts]
+    assert resumed == started
+    assert [earlier.prompt.factors for earlier in resumed.prompts] == [e.prompt.factors for e in started.prompts]
     settle(job, resumed, TASK, MODEL, home)
     assert lenders(warm_start(job, TASK, MODEL, home)) == {first}
     new = jobs.find("new", TASK, fresh=False)

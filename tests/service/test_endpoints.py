@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import TaskError
-from service.endpoints import DECODING, EndpointsError, UnusableModel, read_endpoints, with_endpoints
+from service.endpoints import DECODING, EndpointsError, UnusableModel, job_limits, read_endpoints, with_endpoints
 
 FILE = """
 [qwen]
@@ -67,6 +67,7 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
         ({"a": {"model": "openai/x", "api_bse": "http://h"}}, "'a' is not configured as it must be: api_bse"),
         ({"a": {"model": "openai/x", "api_base": "gpu:8000"}}, "begins with http:// or https://"),
         ({"a": {"model": "openai/x", "max_concurrency": 0}}, "max_concurrency"),
+        *(({"a": {"model": "openai/x", "max_jobs": most}}, "'a' has max_jobs = ") for most in (0, -1, 1.5, "2", True)),
         ({"a": {"model": "openai/x", "parameters": {"api_key": "x"}}}, "'api_key' is no decoding parameter"),
     ],
 )
@@ -74,6 +75,12 @@ def test_a_mistake_is_named_with_its_endpoint(tmp_path: Path, content: Any, said
     with pytest.raises(EndpointsError) as raised:
         read_endpoints(tmp_path, variable(**content))
     assert said in str(raised.value)
+
+
+def test_an_endpoint_takes_two_jobs_unless_the_operator_says_otherwise(tmp_path: Path) -> None:
+    given = variable(a={"model": "openai/x"}, b={"model": "openai/x", "max_jobs": 7})
+    assert job_limits(tmp_path, given) == {"tiny": 2, "a": 2, "b": 7}
+    assert read_endpoints(tmp_path, given)["a"] == read_endpoints(tmp_path, given)["b"]
 
 
 @pytest.mark.parametrize("key", ["sk-planted-key", "a key with spaces"])

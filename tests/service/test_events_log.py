@@ -20,6 +20,7 @@ from service.events import EventLog, events_after
 from service.home import Home
 from service.jobs import CANCELLED, CANCELLING, FAILED, OPEN, QUEUED, RUNNING, SUCCEEDED, Job, Jobs
 from tests.endpoints.jobs import labelled_rows
+from tests.service.begun import OWNER, begun
 
 MODEL = {"name": "hosted_vllm/local", "api_base": "http://localhost:8000/v1"}
 LEADING = Leading(score=Interval(mean=0.5, low=0.25, high=0.75, n=8), factors="plain", candidates_alive=3)
@@ -46,7 +47,7 @@ def task() -> Task:
 def job(home: Home, task: Task) -> Job:
     """A job under way."""
     jobs = Jobs(home)
-    return jobs.start(jobs.find("identity", task, fresh=False), task, ledger_mark=0)
+    return begun(jobs, jobs.find("identity", task, fresh=False), task)
 
 
 def kinds(home: Home, job: Job, after: int = 0) -> list[str]:
@@ -176,7 +177,7 @@ def test_a_job_that_ends_is_done_once(home: Home, job: Job, status: str, asked_t
 def test_whoever_sees_a_job_ended_finds_that_it_is_done(home: Home, task: Task) -> None:
     jobs = Jobs(home)
     for number in range(20):
-        job = jobs.start(jobs.find(f"identity {number}", task, fresh=False), task, ledger_mark=0)
+        job = begun(jobs, jobs.find(f"identity {number}", task, fresh=False), task)
         ending = threading.Thread(target=jobs.conclude, args=(job.id, SUCCEEDED))
         ending.start()
         while jobs.get(job.id).status in OPEN:
@@ -185,11 +186,13 @@ def test_whoever_sees_a_job_ended_finds_that_it_is_done(home: Home, task: Task) 
         ending.join()
 
 
-def test_a_job_that_is_released_waits_again_or_is_cancelled(home: Home, job: Job) -> None:
+def test_a_job_that_is_released_waits_again_or_is_cancelled(home: Home, task: Task) -> None:
     jobs = Jobs(home)
+    job = jobs.enqueue(jobs.find("identity", task, fresh=False), task, {})
+    assert jobs.take(job, OWNER)
     jobs.release(job.id)
     assert (jobs.get(job.id).status, kinds(home, job)) == (QUEUED, [])
-    assert jobs.take(job.id)
+    assert jobs.take(job, OWNER)
     assert jobs.get(job.id).status == RUNNING
     jobs.cancel(job.id)
     jobs.release(job.id)
@@ -198,11 +201,12 @@ def test_a_job_that_is_released_waits_again_or_is_cancelled(home: Home, job: Job
     assert (jobs.get(job.id).status, kinds(home, job)) == (CANCELLED, ["done"])
 
 
-def test_a_job_that_waits_is_taken_by_one(home: Home, job: Job) -> None:
+def test_a_job_that_waits_is_taken_by_one(home: Home, task: Task) -> None:
     jobs = Jobs(home)
-    jobs.release(job.id)
+    job = jobs.enqueue(jobs.find("identity", task, fresh=False), task, {})
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(jobs.take, [job.id] * 8)) == 1
+        holds = list(pool.map(lambda _: jobs.take(job, OWNER), range(8)))
+    assert [hold.fence for hold in holds if hold is not None] == [1]
 
 
 def test_a_job_that_was_never_written_down_ends_without_a_trace(home: Home, task: Task) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.budget import TASK as TASK_ROLE
+from benchmarks.budget import Caps
 from benchmarks.evaluation.rollout import request_for
 from benchmarks.ledger.protocol import Entry, Occasion, ledger_key
 from benchmarks.ledger.sql import SqlLedger
@@ -20,11 +21,13 @@ from optimizers.problem import make_problem
 from service.connection import endpoints_of
 from service.earlier import WarmStart, settle
 from service.forecast import foreseen
+from service.foresight import Duration, duration
 from service.home import Home
 from service.jobs import CANCELLED, SUCCEEDED, Jobs, job_identity
 from service.optimize import Settings
 from tests.endpoints.jobs import labelled_rows, make_task
 from tests.endpoints.judges import RUBRIC, human_labels
+from tests.service.begun import begun
 
 LOCAL = {"name": "hosted_vllm/local", "api_base": "http://127.0.0.1:9/v1", "max_concurrency": 16}
 SMALL: dict[str, Any] = {
@@ -81,7 +84,7 @@ def end(asked: Task, home: Home, *, status: str = SUCCEEDED, winner: Prompt | No
     """The id of an optimization of `asked` that has ended with `winner`."""
     jobs, model = Jobs(home), endpoints_of(asked.spec)[TASK_ROLE].model_identity
     found = jobs.find(job_identity(asked, {TASK_ROLE: model}), asked, fresh=False)
-    job = jobs.start(found, asked, ledger_mark=0)
+    job = begun(jobs, found, asked)
     settle(job, WarmStart(), asked, model, home)
     described: Mapping[str, Any] | None = None
     if winner is not None:
@@ -149,3 +152,30 @@ def test_what_a_seconds_cap_asks_of_the_endpoint_is_told(home: Home) -> None:
     assert "there may be no time for a proof" in notice
     slower = task(budget={"calls": 60, "seconds": 12})
     assert "there will be no time for a proof" in said(slower, home)[0]
+
+
+def test_how_long_it_takes_follows_from_the_latest_replies_of_the_models_that_are_asked(home: Home) -> None:
+    asked = task()
+    calls = {TASK_ROLE: 33, "proposer": 0}
+    endpoints = {role: endpoints_of(asked.spec)[TASK_ROLE] for role in calls}
+
+    def lasts(seconds: float | None = None, within: Home | None = home) -> Duration:
+        return duration(calls, endpoints, Caps(calls=60, seconds=seconds), within)
+
+    for unknown in (lasts(), lasts(within=None)):
+        assert unknown.seconds is None
+        assert unknown.why == "How long it takes is not known: the ledger holds no reply of hosted_vllm/local."
+    keep(asked, home, asked.baseline, rows=5, latency_s=0.5)
+    assert lasts().seconds == 1.5  # 33 calls are three waves of 16.
+    assert "33 to hosted_vllm/local, at most 16 at a time, 0.5 s each" in lasts().why
+    assert lasts(seconds=1.0).seconds == 1.0
+    assert "The cap on seconds ends it before." in lasts(seconds=1.0).why
+    assert (
+        "hosted_vllm/other"
+        in duration(
+            {TASK_ROLE: 1, "judge": 1},
+            {**endpoints, "judge": replace(endpoints[TASK_ROLE], name="hosted_vllm/other")},
+            Caps(calls=60),
+            home,
+        ).why
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from optimizers.journal import Journal, MemoryJournal
 from service.home import Home
 from service.journal import SqlJournal, SqlLooks
-from service.tables import optimizations
+from service.tables import jobs
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def job(home: Home) -> str:
     """The id of a job that is written down."""
     with home.engine.begin() as connection:
         connection.execute(
-            optimizations.insert().values(
+            jobs.insert().values(
                 id="opt-1", identity="i", epoch_number=0, task="t", status="running", ledger_mark=0, spec={},
                 created_at="", updated_at="",
             )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.errors import InputError
+from benchmarks.errors import InputError, StorageError
 from service.home import Home
+from service.key_use import KeyUse
 from service.keys import ADMIN, PREFIX, PROMOTE, READ, SCOPES, WRITE, Caller, Keys
 from service.tables import api_keys
 
@@ -77,6 +78,55 @@ def test_a_key_is_revoked_once(keys: Keys) -> None:
     later = replace(keys.home, now=lambda: datetime(2027, 1, 1, tzinfo=UTC))
     Keys(later).revoke(key_id)
     assert keys.listed()[0].revoked_at == "2026-01-02T03:04:05.000+00:00"
+
+
+def test_a_key_is_valid_until_it_expires(keys: Keys) -> None:
+    end = datetime(2026, 1, 2, 4, 0, tzinfo=UTC)
+    key = keys.create("app", [READ], expires_at=end)
+    assert keys.listed()[0].expires_at == "2026-01-02T04:00:00.000+00:00"
+    for at, valid in ((end - timedelta(milliseconds=1), True), (end, False), (end + timedelta(days=1), False)):
+        later = Keys(replace(keys.home, now=lambda at=at: at))  # type: ignore[misc]
+        assert (later.caller(key) is not None) == later.any_valid() == valid
+    assert keys.any_made()
+
+
+def test_a_key_that_would_never_be_valid_is_not_made(keys: Keys) -> None:
+    with pytest.raises(InputError, match="would never be valid"):
+        keys.create("app", [READ], expires_at=keys.home.now())
+    assert keys.listed() == []
+
+
+def test_its_quota_comes_with_the_caller(keys: Keys) -> None:
+    caller = keys.caller(keys.create("app", [READ], calls_per_day=9))
+    assert caller is not None
+    assert caller.calls_per_day == keys.listed()[0].calls_per_day == 9
+
+
+def test_use_is_noted_in_memory_and_written_by_a_flush(keys: Keys) -> None:
+    keys.create("app", [READ])
+    [row] = keys.listed()
+    use = KeyUse(keys)
+    use.note(row.id)
+    assert keys.listed()[0].last_used_at is None
+    use.flush()
+    assert keys.listed()[0].last_used_at == "2026-01-02T03:04:05.000+00:00"
+    keys.used({row.id: "2025-01-01T00:00:00.000+00:00"})
+    assert keys.listed()[0].last_used_at == "2026-01-02T03:04:05.000+00:00", "another process knew of a later use"
+
+
+def test_use_that_a_busy_database_did_not_take_is_written_later(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys.create("app", [READ])
+    use = KeyUse(keys)
+    use.note(keys.listed()[0].id)
+
+    def busy(*_: object) -> None:
+        raise StorageError("busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Keys, "used", busy)
+        use.flush()
+    use.flush()
+    assert keys.listed()[0].last_used_at is not None
 
 
 def test_what_is_no_key_cannot_be_revoked(keys: Keys) -> None:

@@ -20,6 +20,7 @@ from service.home import Home
 from service.jobs import CANCELLED, FAILED, SUCCEEDED, Job, Jobs
 from service.pruning import Choice, forecast, prune
 from tests.endpoints.jobs import labelled_rows
+from tests.service.begun import begun
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OLD, YOUNG = NOW - timedelta(days=100), NOW - timedelta(days=1)
@@ -64,7 +65,7 @@ def keep(home: Home, at: datetime, *rows: Entry) -> int:
 
 def begin(home: Home, task: Task, mark: int, identity: str = "one", *, fresh: bool = False) -> Job:
     jobs = Jobs(home)
-    return jobs.start(jobs.find(identity, task, fresh=fresh), task, mark)
+    return begun(jobs, jobs.find(identity, task, fresh=fresh), task, mark)
 
 
 def left(home: Home) -> list[str]:
@@ -127,7 +128,6 @@ def test_what_the_models_of_other_roles_found_is_kept_too(home: Home, task: Task
 
 
 def test_a_fresh_job_needs_nothing_older_than_itself(home: Home, task: Task) -> None:
-    begin(home, task, 0, fresh=False)
     Jobs(home).conclude(begin(home, task, 0).id, SUCCEEDED, result={})
     mark = keep(home, OLD, row("plain"), row("over", epoch="a"))
     job = begin(home, task, mark, fresh=True)

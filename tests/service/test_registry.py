@@ -68,10 +68,10 @@ def test_a_label_points_to_where_it_was_moved_last_and_every_move_is_logged(regi
 def test_the_history_of_a_label_says_who_moved_it_and_why_the_latest_first(registry: Registry) -> None:
     for text in ("a", "b"):
         registry.register("triage", prompt(text), None)
-    assert registry.move_label("triage", "production", 1, "the first", "opt-1") is None
-    assert registry.move_label("triage", "staging", 1, "to try", "Ana") is None
-    assert registry.move_label("triage", "production", 2, "proven", "Ben") == 1
-    assert registry.move_label("triage", "production", 2, "again", "Cem") == 2
+    assert registry.move_label("triage", "production", 1, "the first", "opt-1").replaced is None
+    assert registry.move_label("triage", "staging", 1, "to try", "Ana").replaced is None
+    assert registry.move_label("triage", "production", 2, "proven", "Ben").replaced == 1
+    assert registry.move_label("triage", "production", 2, "again", "Cem").replaced == 2
     moves = registry.history("triage", "production")
     assert [(move.version, move.replaced, move.why, move.moved_by) for move in moves] == [
         (2, 1, "proven", "Ben"),

@@ -44,7 +44,7 @@ async def warm(load: Load) -> AsyncIterator[Ask]:
 
 @asynccontextmanager
 async def _job(load: Load, folder: Path) -> AsyncIterator[Ask]:
-    ledger = SqlLedger(open_database(folder / "whet.sqlite", tables))
+    ledger = SqlLedger(open_database(folder / "whet.sqlite", tables.create_all))
     asked_about, asked_with = examples(load.rows), prompt()
     total = load.warm_up + load.calls
     async with connected(

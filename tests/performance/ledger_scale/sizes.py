@@ -161,7 +161,7 @@ def main() -> None:
     with ExitStack() as stack:
         if "sqlite" in options.databases:
             folder = stack.enter_context(TemporaryDirectory())
-            engine = open_database(Path(folder) / "whet.sqlite", tables)
+            engine = open_database(Path(folder) / "whet.sqlite", tables.create_all)
             name = f"SQLite {sqlite3.sqlite_version}"
             lines += table(name, asyncio.run(grow(engine, options.sizes, options.seed)))
             engine.dispose()
@@ -170,7 +170,7 @@ def main() -> None:
             if server is None:
                 sys.stderr.write(MISSING + "\n")
             else:
-                engine = open_server(stack.enter_context(server.database()), tables)
+                engine = open_server(stack.enter_context(server.database()), tables.create_all)
                 with engine.connect() as connection:
                     name = "PostgreSQL " + connection.exec_driver_sql("SHOW server_version").scalar_one().split()[0]
                 lines += table(name, asyncio.run(grow(engine, options.sizes, options.seed)))

@@ -37,7 +37,7 @@ class Finished:
 def _looking_often() -> Iterator[None]:
     """Servers look for what has changed more often than they would, so that less time is spent waiting."""
     with pytest.MonkeyPatch.context() as patching:
-        for module in ("service.runner", "service.api.optimizations"):
+        for module in ("service.runner", "service.api.waiting"):
             patching.setattr(f"{module}.POLL_S", 0.03)
         yield
 

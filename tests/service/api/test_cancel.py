@@ -22,6 +22,7 @@ from tests.endpoints.server import ENDED, Server, endpoints, served
 from tests.endpoints.wire import Json
 from tests.service.api import requests
 from tests.service.api.conftest import Finished
+from tests.service.begun import begun
 
 CANCEL_S = 2.0
 
@@ -137,13 +138,12 @@ def test_a_job_that_is_cancelled_while_it_starts_is_not_carried_out(server: Serv
     content = with_endpoints(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
     task, jobs = load_task(parse_task(content), Path(), allow_code=False), Jobs(server.home)
     job = find_job(task, server.home, fresh=False)
-    with server.home.lock(job.lock):  # A worker's place, so that the server's own leaves the job alone.
-        job = jobs.enqueue(job, task, content)
-        assert jobs.take(job.id)
-        assert not jobs.take(job.id)
-        assert cancel(server, job.id)["status"] == "cancelling"
-        jobs.start(job, task, ledger_mark=0)
-        assert server.get(job.id)["status"] == "cancelling"
+    job = begun(jobs, job, task)  # By another process, so that the server's own worker leaves it alone.
+    assert jobs.enqueue(job, task, content).status == "running"
+    assert cancel(server, job.id)["status"] == "cancelling"
+    jobs.start(job, ledger_mark=0)
+    assert server.get(job.id)["status"] == "cancelling"
+    jobs.hand_on(job)
     assert server.ended(job.id)["status"] == "cancelled"
 
 

@@ -107,11 +107,11 @@ def later(home: Home, **time: float) -> Home:
 
 def test_a_key_is_kept_for_a_day(home: Home) -> None:
     with once(home, "me", "a", "body") as earlier:
-        earlier.optimization = "opt-1"
+        earlier.job = "opt-1"
     with once(later(home, hours=23.9), "me", "a", "body") as earlier:
-        assert earlier.optimization == "opt-1"
+        assert earlier.job == "opt-1"
     with once(later(home, hours=24.1), "me", "a", "another body") as earlier:
-        assert earlier.optimization is None
+        assert earlier.job is None
 
 
 def test_a_request_under_way_is_not_carried_out_beside_itself(home: Home) -> None:
@@ -120,15 +120,15 @@ def test_a_request_under_way_is_not_carried_out_beside_itself(home: Home) -> Non
             pass
         assert raised.value.status_code == 409
         with once(home, "you", "a", "body") as other:
-            assert other.optimization is None
-        earlier.optimization = "opt-1"
+            assert other.job is None
+        earlier.job = "opt-1"
 
 
 def test_a_request_that_failed_leaves_its_key_free(home: Home) -> None:
     with pytest.raises(ZeroDivisionError), once(home, "me", "a", "body"):
         raise ZeroDivisionError
     with once(home, "me", "a", "another body") as earlier:
-        assert earlier.optimization is None
+        assert earlier.job is None
 
 
 def test_a_request_that_was_lost_with_its_server_keeps_nobody_out_for_long(home: Home) -> None:
@@ -137,11 +137,11 @@ def test_a_request_that_was_lost_with_its_server_keeps_nobody_out_for_long(home:
     with pytest.raises(Refused), once(later(home, minutes=4.9), "me", "a", "body"):
         pass
     with once(later(home, minutes=5.1), "me", "a", "body") as earlier:
-        assert earlier.optimization is None
+        assert earlier.job is None
 
 
 def test_without_a_key_nothing_is_kept(home: Home) -> None:
     for _ in range(2):
         with once(home, "me", None, "body") as earlier:
-            assert earlier.optimization is None
-            earlier.optimization = "opt-1"
+            assert earlier.job is None
+            earlier.job = "opt-1"

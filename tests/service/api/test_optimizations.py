@@ -21,6 +21,7 @@ from tests.endpoints.server import Server, endpoints, served
 from tests.endpoints.wire import Json
 from tests.service.api import requests
 from tests.service.api.conftest import Finished
+from tests.service.begun import DEAD, begun
 
 
 def listed(server: Server) -> list[Json]:
@@ -237,7 +238,7 @@ def test_the_rows_of_one_job_are_searched_while_requests_are_answered(server: Se
 def test_a_job_whose_command_has_died_is_carried_on_by_the_server(server: Server, endpoint: LocalEndpoint) -> None:
     content = with_endpoints(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
     task = load_task(parse_task(content), Path(), allow_code=False)
-    started = Jobs(server.home).start(find_job(task, server.home, fresh=False), task, ledger_mark=0)
+    started = begun(Jobs(server.home), find_job(task, server.home, fresh=False), task, owner=DEAD)
     assert server.get(started.id)["status"] == "running"
     assert server.post(requests.small())["id"] == started.id
     assert server.ended(started.id)["status"] == "succeeded"

@@ -101,7 +101,7 @@ def test_other_kinds_hosts_and_sizes_are_problems_too(server: Server) -> None:
         (requests.small(data={"rows": []}), "#/task/data/rows", "at least 1 item"),
         (requests.small(data={"rows": [{}, 3]}), "#/task/data/rows/1", "dict"),
         (requests.small(data={"path": "a.csv"}), "#/task/data/path", "unknown field"),
-        (requests.small(data={"path": "a.csv"}), "#/task/data/rows", "required"),
+        (requests.small(data={}), "#/task/data", "give rows, or the name of a dataset"),
         (requests.small(name="a/b"), "#/task/name", "(found 'a/b')"),
         (requests.small(labels=["a"]), "#/task/labels", "at least 2 items"),
         (requests.small(search={"delimiters": ["plane"]}), "#/task/search", "unknown delimiter family 'plane'"),
@@ -187,7 +187,7 @@ def test_no_body_is_a_defect(server: Server, field: str, value: Any, override: b
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(max_size=12), where=st.integers(0, 7))
+@given(text=st.text(max_size=12), where=st.integers(0, 10))
 def test_no_address_is_a_defect(server: Server, text: str, where: int) -> None:
     quoted = "".join(f"%{byte:02X}" for byte in text.encode(errors="replace"))
     path = [
@@ -196,6 +196,9 @@ def test_no_address_is_a_defect(server: Server, text: str, where: int) -> None:
         f"/v1/prompts/a/versions/{quoted}",
         f"/v1/prompts/a?label={quoted}",
         f"/v1/prompts/a/labels/{quoted}/history",
+        f"/v1/prompts/a/diff?from={quoted}&to={quoted}",
+        f"/v1/prompts?tag={quoted}",
+        f"/v1/api-keys?cursor={quoted}",
         f"/v1/optimizations?cursor={quoted}",
         f"/v1/optimizations/{quoted}",
         f"/{quoted}",

@@ -31,10 +31,13 @@ READS: list[Asked] = [
     ("GET", "/v1/prompts", None),
     ("GET", "/v1/prompts/triage", None),
     ("GET", "/v1/prompts/triage/versions/1", None),
+    ("GET", "/v1/prompts/triage/diff?from=1&to=2", None),
+    ("GET", "/v1/prompts/triage/labels/production", None),
     ("GET", "/v1/prompts/triage/labels/production/history", None),
     ("POST", "/v1/prompts/triage/render", {"variables": {}}),
     ("GET", "/metrics", None),
     ("GET", "/prompts/triage", None),
+    ("GET", "/prompts/triage/diff?from=1&to=2", None),
 ]
 WRITES: list[Asked] = [
     ("POST", "/v1/optimizations", requests.small()),
@@ -43,11 +46,29 @@ WRITES: list[Asked] = [
     ("GET", "/v1/optimizations/opt-1", None),
     ("GET", "/v1/optimizations/opt-1/events", None),
     ("POST", "/v1/optimizations/opt-1/cancel", None),
+    ("POST", "/v1/datasets", {"name": "tickets", "rows": tickets.rows(24)}),
+    ("GET", "/v1/datasets", None),
+    ("GET", "/v1/datasets/tickets/versions/00000000", None),
+    ("GET", "/v1/datasets/tickets/versions/00000000/rows", None),
+    ("GET", "/v1/tasks", None),
+    ("GET", "/v1/tasks/nothing", None),
     ("GET", "/", None),
     ("GET", "/optimizations/opt-1", None),
 ]
-PROMOTES: list[Asked] = [("PUT", "/v1/prompts/triage/labels/production", {"version": 1})]
-GUARDED = [*READS, *WRITES, *PROMOTES]
+PROMOTES: list[Asked] = [
+    ("POST", "/v1/prompts/new/versions", {"messages": [{"role": "user", "content": "{{message}}"}]}),
+    ("PUT", "/v1/prompts/triage/labels/production", {"version": 1}),
+    ("POST", "/v1/prompts/triage/labels/production/rollback", None),
+    ("PUT", "/v1/prompts/triage/tags/mail", None),
+    ("DELETE", "/v1/prompts/triage/tags/mail", None),
+]
+ADMINISTERS: list[Asked] = [
+    ("POST", "/v1/api-keys", {"name": "another", "scopes": ["prompts:read"]}),
+    ("GET", "/v1/api-keys", None),
+    ("GET", "/v1/api-keys/key-0", None),
+    ("DELETE", "/v1/api-keys/key-0", None),
+]
+GUARDED = [*READS, *WRITES, *PROMOTES, *ADMINISTERS]
 OPEN = ["/healthz", "/readyz", "/docs", "/openapi.json", "/static/style.css"]
 
 
@@ -107,17 +128,22 @@ def test_what_tells_nothing_is_open_to_all(keyed: Keyed, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "asked"), [*((READ, a) for a in READS), *((WRITE, a) for a in WRITES), *((PROMOTE, a) for a in PROMOTES)]
+    ("scope", "asked"),
+    [
+        (scope, asked)
+        for scope, all_ in ((READ, READS), (WRITE, WRITES), (PROMOTE, PROMOTES), (ADMIN, ADMINISTERS))
+        for asked in all_
+    ],
 )
 def test_a_key_opens_what_its_scope_says_and_nothing_else(keyed: Keyed, scope: str, asked: Asked) -> None:
     for held, key in keyed.keys.items():
         answer = keyed.ask(*asked, authorization=f"Bearer {key}")
         if held in (scope, ADMIN):
-            assert answer.status_code in (200, 202, 404)
+            assert answer.status_code in (200, 201, 202, 404)
         else:
             assert answer.status_code == 403
             assert f"'{held}' does not have the scope {scope}" in answer.json()["detail"]
-    assert keyed.ask(*asked, authorization=f"Bearer {ADMIN_KEY}").status_code in (200, 202, 404)
+    assert keyed.ask(*asked, authorization=f"Bearer {ADMIN_KEY}").status_code in (200, 201, 202, 404)
 
 
 def test_a_browser_gives_the_key_as_its_password(keyed: Keyed) -> None:

@@ -16,6 +16,7 @@ from service.earlier import WarmStart, settle
 from service.home import open_home
 from service.jobs import Jobs
 from tests.endpoints.jobs import LABELS, labelled_rows, make_task
+from tests.service.begun import begun
 
 ROWS = labelled_rows(40)
 
@@ -38,7 +39,7 @@ def searched(folder: Path, task: Task) -> str:
     """The id of an optimization of `task` that has begun."""
     home = open_home({"WHET_HOME": str(folder)})
     jobs, model = Jobs(home), ModelIdentity(endpoint="e", model="m")
-    job = jobs.start(jobs.find("identity", task, fresh=False), task, 0)
+    job = begun(jobs, jobs.find("identity", task, fresh=False), task)
     settle(job, WarmStart(), task, model, home)
     home.engine.dispose()
     return job.id

@@ -135,6 +135,24 @@ def test_labels_show_who_moved_them_and_why(seen: Seen, shop: tuple[Server, Json
     assert moves[0][3:] == [shop[1]["id"], shop[1]["result"]["why"]]
 
 
+def test_what_changed_between_versions_is_shown(seen: Seen, shop: tuple[Server, Json]) -> None:
+    seen.go("/prompts/support-triage")
+    seen.page.click("text=What changed since version 1")
+    assert seen.page.inner_text("h1") == "support-triage: version 1 → 2"
+    removed, added = (seen.page.locator(f".diff .{kind}").all_inner_texts() for kind in ("removed", "added"))
+    assert removed
+    assert all(line.startswith("-") for line in removed)
+    assert all(line.startswith("+") for line in added)
+    rows = seen.rows("Beside the messages")
+    assert rows[-1][0] == "Evidence"
+    evidence = shop[1]["result"]["evidence"]
+    assert f"{evidence['baseline']['mean']:.3f}" in rows[-1][1]
+    assert f"{evidence['winner']['mean']:.3f}" in rows[-1][2]
+    seen.page.click("h1 a")
+    assert seen.page.inner_text("h1") == "support-triage"
+    assert "production → version 2 protected" in seen.page.inner_text("main")
+
+
 def test_the_api_is_documented_without_a_script(seen: Seen) -> None:
     seen.go("/docs")
     text = seen.page.inner_text("main")
@@ -145,7 +163,14 @@ def test_the_api_is_documented_without_a_script(seen: Seen) -> None:
 
 def test_pages_fit_a_phone(seen: Seen, shop: tuple[Server, Json]) -> None:
     seen.page.set_viewport_size({"width": 360, "height": 640})
-    for path in ("/", f"/optimizations/{shop[1]['id']}", "/prompts/support-triage", "/docs"):
+    for path in (
+        "/",
+        f"/optimizations/{shop[1]['id']}",
+        "/prompts/support-triage",
+        "/prompts/support-triage/diff?from=1&to=2",
+        "/schedules",
+        "/docs",
+    ):
         seen.go(path)
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360, path
 

@@ -11,6 +11,7 @@ from service.events import EventLog
 from service.jobs import Jobs
 from tests.endpoints.jobs import labelled_rows, make_task
 from tests.endpoints.server import served
+from tests.service.begun import begun
 from tests.service.found import MODEL, conclude, found
 
 
@@ -29,7 +30,7 @@ def test_it_says_why_another_prompt_led_and_that_the_proposer_failed(tmp_path: P
 def test_it_says_what_of_the_calls_was_free(tmp_path: Path) -> None:
     with served(tmp_path, {}, jobs=0) as server:
         task, jobs = make_task(labelled_rows(60), model=MODEL), Jobs(server.home)
-        job = jobs.start(jobs.find("identity", task, fresh=False), task, 0)
+        job = begun(jobs, jobs.find("identity", task, fresh=False), task)
         for hits, shown in ((0, False), (30, True)):
             log = EventLog(server.home, job.id, calls_planned=100)
             log(
