@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from service.tables import jobs
 
 BEAT_S = 2.0
 """Whoever holds a job says so this often."""
+
+
+logger = logging.getLogger("whet.runner")
 
 
 class Fenced(StorageError):
@@ -73,6 +77,9 @@ def beating(hold: Hold, on_lost: Callable[[], None], *, unwanted: str = "") -> I
                 pass
             except StorageError:
                 continue  # A database that is busy for once takes the next beat.
+            except Exception:
+                logger.exception("A beat of %s met a defect of whet", hold.job)
+                continue
             if not ended.is_set():
                 on_lost()
             return

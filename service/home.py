@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from benchmarks.errors import StorageError
 from benchmarks.ledger.database import open_database
-from benchmarks.ledger.server import in_one_line, lock_number, open_server, shown, take_turn
+from benchmarks.ledger.server import UNUSABLE, in_one_line, lock_number, open_server, shown, take_turn
 from service.upgrading import bring_up_to_date
 
 DATABASE = "whet.sqlite"
@@ -78,7 +78,7 @@ class Home:
             yield
         except sa.exc.IntegrityError:
             raise  # No matter of storage but a defect of whet.
-        except sa.exc.DatabaseError as error:
+        except UNUSABLE as error:
             raise StorageError(
                 f"The database {self.database} cannot be used: {in_one_line(error)}. Free some space or end what locks "
                 "it; what was paid for is kept."

@@ -106,6 +106,9 @@ class Nights:
             moved = {"next_due_at": stamp(following), "next_start_at": stamp(schedule.times.start(following))}
             if not _move(connection, schedule, moved):
                 return None
+            there = sa.select(_COLUMNS.id).where(_COLUMNS.schedule == schedule.id, _COLUMNS.due_at == stamp(due))
+            if connection.scalar(there) is not None:
+                return None  # A clock that went back: this night was claimed before.
             skipped = BUSY if _busy(connection, schedule.id) else None
             if schedule.misfire == "skip" and now - start > LATE:
                 skipped = MISSED

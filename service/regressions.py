@@ -81,11 +81,12 @@ class Regressions:
             connection.execute(sa.update(regressions).where(_COLUMNS.id == regression).values(**seen))
         return self.get(regression)
 
-    def started(self, regression: str, optimization: str) -> None:
-        """Notes the one optimization that the regression started."""
+    def started(self, regression: str, optimization: str) -> bool:
+        """Whether this is the one optimization that the regression starts: the first to be noted."""
         with self.home.writing() as connection:
-            mine = sa.and_(_COLUMNS.id == regression, _COLUMNS.optimization.is_(None))
-            connection.execute(sa.update(regressions).where(mine).values(optimization=optimization))
+            mine = sa.or_(_COLUMNS.optimization.is_(None), _COLUMNS.optimization == optimization)
+            noted = sa.update(regressions).where(_COLUMNS.id == regression, mine).values(optimization=optimization)
+            return connection.execute(noted).rowcount > 0
 
 
 def follow(

@@ -96,6 +96,7 @@ async def _scored(task: Task, what: Measured, schedule: Schedule, job: Job, plac
             caps=left,
             environment=place.settings.environment,
             observer=log,
+            refused_counts=True,  # The worst drop there is.
         )
 
     async with log.flushing():
@@ -125,7 +126,7 @@ def optimize_again(
     if night.regression is None:
         return
     regression = Regressions(hold).get(night.regression)
-    if regression.state != OPEN or regression.optimization is not None:
+    if regression.state != OPEN:
         return
     with hold.reading() as connection:
         pinned = baseline_of(connection, schedule.id).measured.prompt
@@ -137,8 +138,8 @@ def optimize_again(
     prepare(task, models[TASK], epoch, settings)
     identity = digest([job_identity(task, models), epoch])
     job = replace(Jobs(hold).find(identity, task, fresh=False), ledger_epoch=epoch)
-    job = Jobs(hold).enqueue(job, task, content, endpoint=endpoint_of(registered))
-    Regressions(hold).started(regression.id, job.id)
+    if Regressions(hold).started(regression.id, job.id):
+        Jobs(hold).enqueue(job, task, content, endpoint=endpoint_of(registered))
 
 
 def check_optimization(plan: Plan, home: Home, endpoints: Mapping[str, ModelSection], settings: Settings) -> None:

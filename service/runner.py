@@ -138,10 +138,7 @@ class Runner:
             while not self._stopping.is_set():
                 # A database that is busy for once is no reason to stop.
                 with contextlib.suppress(StorageError):
-                    for job in await asyncio.to_thread(self._look_after, watch):
-                        if job.id in self._running:
-                            _cancel(self._running[job.id], within_s=KEPT_S)
-                    await asyncio.to_thread(self._offer)
+                    await self._look(watch)
                 await asyncio.sleep(POLL_S)
         finally:
             tasks = list(self._running.values())
@@ -162,6 +159,18 @@ class Runner:
                 unwanted.append(job)
         return unwanted
 
+    async def _look(self, watch: Watch) -> None:
+        """Cancels what is not wanted any more, and offers what waits."""
+        try:
+            for job in await asyncio.to_thread(self._look_after, watch):
+                if job.id in self._running:
+                    _cancel(self._running[job.id], within_s=KEPT_S)
+            await asyncio.to_thread(self._offer)
+        except StorageError:
+            raise
+        except Exception:
+            logger.exception("A look at the jobs met a defect of whet")
+
     def _offer(self) -> None:
         room = self.most - len(self._running)
         if room > 0 and (waiting := Jobs(self.home).waiting(self._limits)[:room]):
@@ -178,7 +187,8 @@ class Runner:
                 job = Jobs(self.home).get(job_id)
                 hold = Jobs(self.home).take(job, this_process(), self._limits.get(job.endpoint or ""))
                 if hold is not None:
-                    await self._carry_out(job, hold, ledger)
+                    # Whoever held it meanwhile may have started it: its mark in the ledger counts.
+                    await self._carry_out(Jobs(hold).get(job_id), hold, ledger)
         finally:
             del self._running[job_id]
 

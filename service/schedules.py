@@ -142,8 +142,8 @@ class Schedules:
     def change(self, schedule: Schedule, **values: Any) -> Schedule:
         """`schedule` with other values for some fields of its plan. Whatever happened before, it is due next at the
         first due time from now on. Raises ScheduleExists."""
-        now = self.home.now()
         with self.home.writing() as connection:
+            now = self.home.now()  # Not before the wait for other writers, who may claim a due time meanwhile.
             if values.get("name", schedule.name) != schedule.name:
                 self._free(connection, values["name"])
             plan = {name: values.get(name, getattr(schedule, name)) for name in Plan.__dataclass_fields__}

@@ -65,13 +65,15 @@ async def score(
     environment: Mapping[str, str],
     observer: Observer = silent,
     on_left: Callable[[str], None] = nobody,
+    refused_counts: bool = False,
 ) -> Scored:
     """What `prompt` scores on `split` of `task` with its model (and its judge) in the ledger epoch `epoch`.
 
     Replies that the ledger has of the epoch are not paid for again; those that came after `mark`, its mark when the job
     first started, are charged as if they were, so a job that was interrupted comes to the same. `caps` hold for this
     call alone; without any, those of the task's budget do. Looks at test are the caller's to count. If the model is
-    asked in batches and this ends early, `on_left` is told, in words, which go on at the provider.
+    asked in batches and this ends early, `on_left` is told, in words, which go on at the provider. That all rows were
+    refused is a score of 0 if `refused_counts`, as it is of one row, else a mistake to be told of.
 
     Raises BudgetError before anything is spent if the cap on calls is smaller than the split, or when the cap on
     seconds is reached before all rows are done; TaskError if the prompt does not fit the task; EndpointDown if no row
@@ -122,7 +124,7 @@ async def score(
             rollouts, agreement = await run_within(
                 caps.seconds, evaluated(task, assignments, models, tally), models.all, rows=len(examples)
             )
-    _check_answered(rollouts)
+    _check_answered(rollouts, refused_counts=refused_counts)
     spent = connection.budget.spent
     return Scored(
         examples=examples,
@@ -176,7 +178,7 @@ def _scored(task: Task, prompt: Prompt, split: Split) -> list[str]:
     return [task.name, prompt.digest, split.value, task.dataset.digest, model.endpoint, model.model]
 
 
-def _check_answered(rollouts: Sequence[Rollout]) -> None:
+def _check_answered(rollouts: Sequence[Rollout], *, refused_counts: bool) -> None:
     """Raises what explains that there is nothing to score."""
     last = rollouts[-1]
     if all(rollout.missing for rollout in rollouts):
@@ -188,7 +190,7 @@ def _check_answered(rollouts: Sequence[Rollout]) -> None:
             f"None of {len(rollouts)} calls got a reply; the last one: {last.detail}. Run the same command again once "
             "the endpoint answers."
         )
-    if all(rollout.problem in REFUSALS for rollout in rollouts):
+    if not refused_counts and all(rollout.problem in REFUSALS for rollout in rollouts):
         raise EndpointError(f"The endpoint refuses every request. The last refusal: {last.detail}")
 
 

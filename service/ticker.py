@@ -26,7 +26,14 @@ def tick(home: Home, environment: Mapping[str, str]) -> list[Ran]:
     if not due:
         return []
     endpoints, found = read_endpoints(home.folder, environment), Nights(home)
-    claimed = [found.claim(schedule, endpoints) for schedule in due]
+    claimed = []
+    for schedule in due:
+        try:
+            claimed.append(found.claim(schedule, endpoints))
+        except StorageError:
+            raise
+        except Exception:  # One schedule that cannot be claimed is no reason for the others to wait.
+            logger.exception("%s: its night cannot be begun", schedule.id)
     return [night for night in claimed if night is not None]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from benchmarks.errors import StorageError
 
@@ -80,9 +81,14 @@ def shown(url: sa.URL) -> str:
     return url.set(drivername="postgresql", query={}).render_as_string()
 
 
-def in_one_line(error: DatabaseError) -> str:
+UNUSABLE = (DatabaseError, NoConnection)
+"""What tells that a database cannot be used now: it failed, or all connections to it are taken."""
+
+
+def in_one_line(error: DatabaseError | NoConnection) -> str:
     """What the database said, without the statement that it points into."""
-    return " ".join(str(error.orig).partition("\nLINE ")[0].split())
+    said = error.orig if isinstance(error, DatabaseError) else error
+    return " ".join(str(said).partition("\nLINE ")[0].split())
 
 
 def take_turn(connection: sa.Connection, name: str, *, shared: bool = False) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from benchmarks.errors import StorageError
 from benchmarks.ledger.protocol import Entry, UnderWay
 from benchmarks.ledger.rows import NAMES, entry_of, references, row_of, shared_texts
-from benchmarks.ledger.server import in_one_line, take_turn
+from benchmarks.ledger.server import UNUSABLE, in_one_line, take_turn
 from benchmarks.ledger.tables import ledger, tables
 from benchmarks.ledger.texts import SharedTexts
 
@@ -58,7 +58,7 @@ class _Grouped(Generic[Item, Result]):
                 try:
                     results = await self._process([item for item, _ in group])
                 except BaseException as error:
-                    if isinstance(error, sa.exc.DatabaseError):
+                    if isinstance(error, UNUSABLE):
                         error = _unusable(error)
                     for _, future in group:
                         if not future.done():
@@ -109,7 +109,7 @@ class SqlLedger:
             group = keys[start : start + MOST_IN_A_GROUP]
             try:
                 found |= await asyncio.get_running_loop().run_in_executor(self._reader, self._find_stored, group)
-            except sa.exc.DatabaseError as error:
+            except UNUSABLE as error:
                 raise _unusable(error) from error
         return [found.get(key) for key in keys]
 
@@ -129,7 +129,7 @@ class SqlLedger:
                     if self._on_server:
                         take_turn(connection, TURN)
                     return connection.scalar(sa.select(sa.func.max(ledger.c.sequence))) or 0
-            except sa.exc.DatabaseError as error:
+            except UNUSABLE as error:
                 raise _unusable(error) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
@@ -175,5 +175,5 @@ class SqlLedger:
         return [standing[entry.key] for entry in entries]
 
 
-def _unusable(error: sa.exc.DatabaseError) -> StorageError:
+def _unusable(error: sa.exc.DatabaseError | sa.exc.TimeoutError) -> StorageError:
     return StorageError(f"The ledger cannot be used: {in_one_line(error)}. Free some space or unlock it.")

@@ -10,7 +10,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -157,3 +159,14 @@ def test_a_database_that_fails_is_named_without_its_password(database_url: str) 
         assert str(sa.make_url(database_url).password) not in str(caught.value)
         assert "\n" not in str(caught.value)
     home.engine.dispose()
+
+
+def test_where_all_connections_are_taken_the_database_is_busy(home_environment: dict[str, str]) -> None:
+    opened = open_home(home_environment)
+    few: dict[str, Any] = {"poolclass": sa.pool.QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
+    engine = sa.create_engine(opened.engine.url, **few)
+    home = replace(opened, engine=engine)
+    with home.reading(), pytest.raises(StorageError, match="cannot be used: QueuePool limit"), home.reading():
+        pass
+    engine.dispose()
+    opened.engine.dispose()

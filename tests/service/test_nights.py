@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from benchmarks.evidence.night_records import Night
 from benchmarks.models.protocol import Message
@@ -24,6 +25,7 @@ from service.nights import BUSY, MISSED, Busy, Nights, Ran
 from service.registered_tasks import RegisteredTasks
 from service.regressions import Regressions
 from service.schedules import Plan, Schedule, Schedules
+from service.tables import schedules
 from service.ticker import tick
 from service.verdicts import settle
 from tests.service.clock import Clock
@@ -313,6 +315,27 @@ def test_what_two_workers_see_due_is_run_once(house: House) -> None:
     claimed = [Nights(house.home).claim(found, ENDPOINTS) for found in seen]
     assert [night is not None for night in claimed] == [True, False]
     assert len(house.nights(schedule)) == 1
+
+
+def test_a_due_time_that_comes_again_is_claimed_once_and_keeps_no_other_schedule_waiting(house: House) -> None:
+    again, other = house.schedule(), house.schedule("other", cron="0 3 * * *")
+    house.clock.pass_(24 * 3600)
+    house.run(house.tick(), GOOD)
+    with house.home.writing() as connection:  # As a clock that went back would have it.
+        back = {name: getattr(again, name) for name in ("next_due_at", "next_start_at")}
+        connection.execute(sa.update(schedules).where(schedules.c.id == again.id).values(**back))
+    assert house.tick() == []
+    house.pass_nights(1, GOOD)
+    assert [len(house.nights(schedule)) for schedule in (again, other)] == [2, 2]
+
+
+def test_a_regression_starts_one_optimization(house: House) -> None:
+    house.schedule()
+    house.pass_nights(15, GOOD)
+    house.pass_nights(3, BAD)
+    (regression,) = Regressions(house.home).listed(10)
+    assert [Regressions(house.home).started(regression.id, job) for job in ("a", "b", "a")] == [True, False, True]
+    assert Regressions(house.home).get(regression.id).optimization == "a"
 
 
 def test_a_night_that_was_settled_is_not_settled_again(house: House) -> None:
