@@ -239,7 +239,8 @@ def test_a_job_whose_command_has_died_is_carried_on_by_the_server(server: Server
     content = with_endpoints(requests.small()["task"], read_endpoints(server.home.folder, endpoints(endpoint.url)))
     task = load_task(parse_task(content), Path(), allow_code=False)
     started = begun(Jobs(server.home), find_job(task, server.home, fresh=False), task, owner=DEAD)
-    assert server.get(started.id)["status"] == "running"
+    # The server may have seen by now that nobody runs it.
+    assert server.get(started.id)["status"] in ("running", "failed")
     assert server.post(requests.small())["id"] == started.id
     assert server.ended(started.id)["status"] == "succeeded"
 
