@@ -141,7 +141,8 @@ def test_a_drift_is_found_told_acknowledged_and_resolved(server: Server, model: 
         assert resolved["state"] == "resolved"
         assert next(night["kind"] for night in resolved["nights"]) == "regressed"
         until(lambda: len(receiver.received) >= 2)
-        events = [message.event for message in receiver.received]
+        # Messages may change places on their way.
+        events = sorted((message.event for message in receiver.received), key=lambda event: str(event["time"]))
         assert [event["type"] for event in events] == EVENTS
         assert {event["data"]["id"] for event in events} == {found["id"]}
         assert events[0]["data"]["difference"]["mean"] < -0.2
