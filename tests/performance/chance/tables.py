@@ -7,17 +7,15 @@ Without a name all tables are printed. Everything follows from the seed; docs/pr
 
 from __future__ import annotations
 
-import argparse
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib.metadata import version
 
 from benchmarks.evidence.detectable import chance_at_best
 from benchmarks.evidence.looks import alpha_for_look
 from tests.performance.chance import coverage, decisions, jobs, stops
 from tests.performance.chance.coverage import Coverage, at_all_times, of_macro_f1, of_mcnemar, of_paired_t
 from tests.performance.chance.worlds import World, binary_worlds, class_worlds, graded_worlds, right_or_wrong
+from tests.performance.printing import Tables, print_tables
 
 ROWS = (20, 50, 100, 400)
 GAINS = (-0.05, 0.0, 0.03, 0.05, 0.1, 0.2)
@@ -106,7 +104,7 @@ def whole_jobs(runs: int) -> Iterator[str]:
         )
 
 
-TABLES: dict[str, Callable[[int], Iterator[str]]] = {
+TABLES: Tables = {
     "coverage": coverages,
     "proofs": proofs,
     "looks": looks,
@@ -120,19 +118,12 @@ def _cells(head: str, cells: list[str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.performance.chance.tables")
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
-    parser.add_argument("--runs", type=int, default=1000, help="runs of a cell; some tables make a multiple of it")
-    options = parser.parse_args()
-    for name in set(options.tables) - set(TABLES):
-        parser.error(f"there is no table '{name}'; known: {', '.join(TABLES)}")
-    print(
-        f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}; {options.runs} runs."
+    print_tables(
+        "python -m tests.performance.chance.tables",
+        TABLES,
+        runs=1000,
+        counted="runs of a cell; some tables make a multiple of it",
     )
-    for name in options.tables or TABLES:
-        print()
-        for line in TABLES[name](options.runs):
-            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,16 @@ Without a name all tables are printed. Everything follows from the seed; docs/ni
 
 from __future__ import annotations
 
-import argparse
-import platform
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 
 from benchmarks.evidence.night_records import Policy
 from tests.performance.nights import measures
 from tests.performance.nights.endpoints import Endpoint, coins, drawn, repeated
+from tests.performance.printing import Tables, print_tables
 
 REPLIES = {
     "replies repeat, but for 1 % of rows": Endpoint(chances=repeated(0.01)),
@@ -126,7 +124,7 @@ def others(runs: int) -> Iterator[str]:
         yield _cells(name, cells)
 
 
-TABLES: dict[str, Callable[[int], Iterator[str]]] = {"alarms": alarms, "drops": drops, "names": names, "others": others}
+TABLES: Tables = {"alarms": alarms, "drops": drops, "names": names, "others": others}
 
 
 def _found(endpoint: Endpoint, runs: int, *, at: int | None = None, policy: Policy = measures.POLICY) -> str:
@@ -144,19 +142,7 @@ def _cells(head: str, cells: list[str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.performance.nights.tables")
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
-    parser.add_argument("--runs", type=int, default=200, help="simulated schedules of a cell")
-    options = parser.parse_args()
-    for name in set(options.tables) - set(TABLES):
-        parser.error(f"there is no table '{name}'; known: {', '.join(TABLES)}")
-    print(
-        f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}; {options.runs} runs."
-    )
-    for name in options.tables or TABLES:
-        print()
-        for line in TABLES[name](options.runs):
-            print(line, flush=True)
+    print_tables("python -m tests.performance.nights.tables", TABLES, runs=200, counted="simulated schedules of a cell")
 
 
 if __name__ == "__main__":
